@@ -1,0 +1,1 @@
+"""Data sets: their files, what is checked in them, and how models see them."""
