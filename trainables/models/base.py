@@ -1,0 +1,137 @@
+"""What a model family is, and the base of every family's configuration."""
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """Base of a family's configuration: one flat, checked, immutable set of hyperparameters.
+
+    A field is a whole number, a float, a bool, a ``Literal`` of strings, or one of these ``| None``.
+    """
+
+    family: ClassVar[str]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
+        """Build a configuration from a loose mapping, the only way in for values from outside.
+
+        Raises:
+            ValueError: If a name is unknown or missing, or a value has the wrong type or lies outside its rule.
+        """
+        types_by_name = typing.get_type_hints(cls)
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                raise ValueError(f"{cls.family} has no parameter {name!r}; it has: {', '.join(known)}")
+        if missing := [name for name in known if name not in values]:
+            raise ValueError(f"the configuration of {cls.family} lacks {', '.join(missing)}; give every parameter")
+        return cls(**{name: _convert(name, values[name], types_by_name[name]) for name in known})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as plain values, fit for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectorConfig(ModelConfig):
+    """What every anomaly detector that is trained by gradient steps has in its configuration."""
+
+    window: int
+    """Steps the model sees, 1 to 64."""
+    learning_rate: float
+    weight_decay: float
+    """L2 penalty in Adam's gradient."""
+    batch_size: int
+    clip: float | None
+    """Bound on the absolute z-scores that the model and the score see; ``None`` leaves them."""
+    score_aggregation: Literal["mean", "top_k", "max"]
+    """How the features' squared errors become one score; ``top_k`` is the mean of the five largest."""
+    scaling: Literal["once", "twice"]
+    """``twice`` standardises the training part a second time, as the published loader does by mistake."""
+
+    def __post_init__(self) -> None:
+        check_range("window", self.window, 1, 64)
+        check_range("batch_size", self.batch_size, 1, 65536)
+        check_range("learning_rate", self.learning_rate, 1e-8, 1)
+        check_range("weight_decay", self.weight_decay, 0, 1)
+        if self.clip is not None:
+            check_range("clip", self.clip, 0.1, 1e6)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """A model family: how to read its configuration and build its module."""
+
+    name: str
+    task: Literal["anomaly"]
+    """The task whose protocol the family is trained and judged under."""
+    config: type[DetectorConfig]
+    build: Callable[[Any, int, torch.Generator], nn.Module]
+    """``build(config, n_features, generator)``: the module with weights drawn from the generator (on the CPU)."""
+    kernel: str
+    """Which implementation of its heavy operations runs, for the trial's row."""
+
+
+def column_types(config: type[ModelConfig]) -> dict[str, str]:
+    """Return the kind of table column that holds each hyperparameter: ``int``, ``float``, ``bool`` or ``string``.
+
+    A parameter that may be ``None`` is text, so that "none" is told apart from "not asked for".
+    """
+    annotations = typing.get_type_hints(config)
+    kinds = {int: "int", float: "float", bool: "bool"}
+    return {field.name: kinds.get(annotations[field.name], "string") for field in fields(config)}
+
+
+def check_range(name: str, value: float, low: float, high: float, *, open_high: bool = False) -> None:
+    """Refuse a number outside its range.
+
+    Raises:
+        ValueError: If ``value`` is not in [low, high], or in [low, high) with ``open_high``.
+    """
+    if not low <= value <= high or (open_high and value == high):
+        rule = f"at least {low:g} and {'below' if open_high else 'at most'} {high:g}"
+        raise ValueError(f"`{name}` is {value!r}, but must be {rule}; choose a value in that range")
+
+
+def _convert(name: str, value: object, annotation: Any) -> object:
+    """Check a value against a field's annotation; whole floats become ints and ints become floats where asked."""
+    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    for option in options:
+        converted = _convert_one(value, option)
+        if converted is not _NO_MATCH:
+            return converted
+    wanted = " or ".join(_describe_type(option) for option in options)
+    raise ValueError(f"`{name}` is {value!r}, but must be {wanted}")
+
+
+_NO_MATCH = object()
+
+
+def _convert_one(value: object, option: Any) -> object:
+    if option is types.NoneType:
+        return None if value is None or value == "none" else _NO_MATCH
+    if typing.get_origin(option) is Literal:
+        return value if value in typing.get_args(option) and not isinstance(value, bool) else _NO_MATCH
+    if option is bool:
+        return value if isinstance(value, bool) else _NO_MATCH
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _NO_MATCH
+    if option is int:
+        return int(value) if float(value).is_integer() else _NO_MATCH
+    return float(value)
+
+
+def _describe_type(option: Any) -> str:
+    if option is types.NoneType:
+        return "none"
+    if typing.get_origin(option) is Literal:
+        return "one of " + ", ".join(str(choice) for choice in typing.get_args(option))
+    return {bool: "true or false", int: "a whole number", float: "a number"}[option]
