@@ -1,0 +1,57 @@
+"""Checkpoints of a trial: whole files or none, never more than two, loaded without running what is in them."""
+
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainables.whole_files import replace_file
+
+KEPT = 2
+"""A worker writes a checkpoint before the driver records it: of the two newest, one is always a recorded one."""
+
+
+class BadCheckpointError(Exception):
+    """A checkpoint cannot be read or does not belong to its trial."""
+
+
+def checkpoint_path(folder: Path, epoch: int) -> Path:
+    """Return where the checkpoint of an epoch lies."""
+    return folder / f"epoch-{epoch:05d}.pt"
+
+
+def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, Any]) -> int:
+    """Write a checkpoint, then delete all but the two newest.
+
+    Args:
+        folder: The trial's own.
+        epoch: The epoch it was taken after.
+        states: State dicts by series.
+
+    Returns:
+        Its size in bytes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    torch.save(dict(states), buffer)
+    replace_file(checkpoint_path(folder, epoch), buffer.getvalue())
+    for old in sorted(folder.glob("epoch-*.pt"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return buffer.tell()
+
+
+def load_checkpoint(folder: Path, epoch: int, device: torch.device) -> dict[str, Any]:
+    """Load a checkpoint's states, with ``weights_only``: a file from elsewhere cannot run code here.
+
+    Raises:
+        BadCheckpointError: If the file is missing or damaged.
+    """
+    path = checkpoint_path(folder, epoch)
+    try:
+        states: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise BadCheckpointError(f"{path} cannot be read: {error}") from error
+    return states

@@ -1,0 +1,1 @@
+"""What differs between kinds of question: split, objectives, metrics, untrained baselines, threshold rule."""

@@ -1,0 +1,407 @@
+"""Anomaly detection: split, scaling, objectives, metrics, threshold rule and untrained baselines.
+
+Every series has a normal train part and a test part. The last 20 % of the train part is for validation; one scaler is
+fitted on the rest. A detector is judged on steps of the test part that the search never saw.
+
+``[T, D]`` = train steps, features; ``[N]`` = test steps; ``[C]`` = context before the first scored step.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainables.data.scaling import StandardScaler
+from trainables.data.series import AnomalySeries
+from trainables.data.windows import CONTEXT, Windows, as_tensor
+from trainables.metrics import (
+    METRIC_NAMES,
+    anomaly_metrics,
+    average_precision,
+    best_event_f1,
+    f1_at_threshold,
+    grow_segments,
+)
+from trainables.models.base import DetectorConfig
+from trainables.seeding import derive_seed
+from trainables.tasks.base import Objective, StudyData
+from trainables.tasks.detectors import Detector, ForecastDetector, RandomScores, SumOfSquares
+from trainables.tasks.incidents import InjectedIncidents, inject_incidents
+from trainables.tasks.label_free import log_gap, relative_loss
+from trainables.tasks.labelled_part import LabelledBy, LabelledPart, divide, leave_untouched
+
+MARGIN = (0, 5)
+"""Steps by which labelled segments grow to the left and right, as published tables have it."""
+VALIDATION_SHARE = 0.2
+VALIDATION_QUANTILE = 0.999
+"""Without labels to fix it on, the alarm threshold lets one validation step in a thousand through."""
+INCIDENT_AMPLITUDES = (3.0, 8.0)
+
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective
+    for objective in (
+        Objective(
+            name="labelled_event_f1",
+            direction="maximize",
+            primary_metric="event_f1_pa_log",
+            needs_labels=True,
+            description="best event F1 (log weights) on the labelled part of the test split",
+        ),
+        Objective(
+            name="labelled_auprc",
+            direction="maximize",
+            primary_metric="point_auprc",
+            needs_labels=True,
+            description="average precision on the labelled part of the test split",
+        ),
+        Objective(
+            name="log_gap",
+            direction="maximize",
+            primary_metric="event_f1_pa_log",
+            needs_labels=False,
+            description="standardised log gap between injected incidents and quiet validation steps",
+        ),
+        Objective(
+            name="injected_event_f1",
+            direction="maximize",
+            primary_metric="event_f1_pa_log",
+            needs_labels=False,
+            description="best event F1 (log weights) on incidents injected into the validation part",
+        ),
+        Objective(
+            name="val_loss",
+            direction="minimize",
+            primary_metric="event_f1_pa_log",
+            needs_labels=False,
+            description="validation loss relative to predicting the last value, under one common clip",
+        ),
+    )
+}
+
+FIXED_THRESHOLD_NAMES = tuple(
+    f"fixed_threshold_{name}{part}"
+    for name in ("point_f1", "point_f1_pa", "event_f1_pa_log", "event_f1_pa_squeeze")
+    for part in ("", "_precision", "_recall")
+)
+TEST_METRIC_NAMES = (*METRIC_NAMES, *FIXED_THRESHOLD_NAMES)
+
+SUM_OF_SQUARES_CLIPS = (None, 50.0, 20.0, 10.0, 5.0, 3.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedSeries:
+    """One series, standardised by the scaler of its fitted part; nothing is clipped yet."""
+
+    name: str
+    train: NDArray[np.float32]
+    """``[T, D]``; the first ``n_fit`` steps are fitted on, the rest is for validation."""
+    n_fit: int
+    test: NDArray[np.float32]
+    """``[N, D]``"""
+    labels: NDArray[np.bool_] | None
+    """``[N]``"""
+    part: LabelledPart
+    scaler: StandardScaler
+    incidents: tuple[InjectedIncidents, ...]
+    """The validation part with incidents of each of :data:`INCIDENT_AMPLITUDES`; empty where it is too short."""
+
+    @property
+    def n_features(self) -> int:
+        """Return ``D``."""
+        return int(self.train.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a detector reached on one series once its test part was opened."""
+
+    metrics: dict[str, float]
+    """Keys ``test_<name>`` on the untouched part and ``full_<name>`` on all of it; empty without labelled events."""
+    scores: NDArray[np.float32]
+    """``[N - C]``, of the steps from ``C`` on."""
+    threshold: float
+    """The alarm threshold that was fixed before."""
+    threshold_source: str
+    """``labelled_part`` or ``validation_quantile``."""
+
+
+class AnomalyTask:
+    """Anomaly detection by scores per time step."""
+
+    name = "anomaly"
+    objectives = OBJECTIVES
+    baselines = ("sum_of_squares", "random")
+    validation_metric_names = tuple(OBJECTIVES)
+    test_metric_names = TEST_METRIC_NAMES
+
+    def prepare(
+        self, series: Sequence[AnomalySeries], *, objective: str | None, labelled_by: LabelledBy, seed: int
+    ) -> StudyData:
+        """Split, scale and inject, once for a study.
+
+        Args:
+            series: The raw series.
+            objective: Name of the objective; ``None`` takes ``labelled_event_f1`` for labelled data, else ``log_gap``.
+            labelled_by: How an objective that needs labels gets its labelled part.
+            seed: The study's seed, for the injected incidents.
+
+        Raises:
+            ValueError: If the objective is unknown, or the data cannot give it; the message says what would.
+        """
+        chosen = _choose_objective(objective, series)
+        parts = divide(series, labelled_by=labelled_by) if chosen.needs_labels else leave_untouched(series)
+        prepared = {one.name: _prepare_one(one, parts[one.name], seed) for one in series}
+        objective_series = tuple(
+            name for name, one in prepared.items() if not chosen.needs_labels or len(one.part.tuning) > 0
+        )
+        _check_incidents(chosen, prepared.values())
+        return StudyData(
+            objective=chosen,
+            series=prepared,
+            objective_series=objective_series,
+            test_series=tuple(name for name, one in prepared.items() if len(one.part.untouched) > 0),
+            notes=tuple(f"{one.name}: {note}" for one in series for note in (*one.notes, parts[one.name].why)),
+            data_hash=f"{derive_seed(0, *(part for one in series for part in (one.name, one.content_hash()))):016x}",
+        )
+
+    def training_set(
+        self, series: PreparedSeries, config: DetectorConfig, device: torch.device
+    ) -> tuple[Windows, range]:
+        """Return the windows of the fitted part and the steps to predict, the same for every window length."""
+        values = _as_trained(_to_device(series.train, device), series.scaler, config)
+        return Windows(values, window=config.window, clip=config.clip), range(CONTEXT, series.n_fit)
+
+    def detector(self, model: nn.Module, config: DetectorConfig) -> ForecastDetector:
+        """Make a detector of a trained model."""
+        return ForecastDetector(
+            model, window=config.window, clip=config.clip, aggregation=config.score_aggregation
+        )  # fmt: skip
+
+    def validate(
+        self,
+        detector: Detector,
+        series: PreparedSeries,
+        *,
+        config: DetectorConfig | None,
+        names: Collection[str],
+        device: torch.device,
+    ) -> dict[str, float]:
+        """Compute objectives on one series; those that it or the detector cannot give are left out.
+
+        Args:
+            detector: What scores the steps.
+            series: The series.
+            config: Of the detector's model, whose training decides the scale of the train part; ``None`` for others.
+            names: The objectives wanted.
+            device: Where the detector computes.
+        """
+        values: dict[str, float] = {}
+        if {"labelled_event_f1", "labelled_auprc"} & set(names) and len(series.part.tuning) > 0:
+            values |= _labelled_objectives(detector, series, device)
+        if {"log_gap", "injected_event_f1"} & set(names) and series.incidents:
+            values |= _injected_objectives(detector, series, config, device)
+        if "val_loss" in names and isinstance(detector, ForecastDetector):
+            assert config is not None
+            values["val_loss"] = _relative_validation_loss(detector, series, config, device)
+        return {name: value for name, value in values.items() if name in names}
+
+    def test(
+        self,
+        detector: Detector,
+        series: PreparedSeries,
+        *,
+        config: DetectorConfig | None,
+        full: bool,
+        device: torch.device,
+    ) -> Outcome:
+        """Open the untouched part: score the whole test part, and state the metrics on what no search has seen.
+
+        Args:
+            detector: What scores the steps.
+            series: The series.
+            config: As in :meth:`validate`.
+            full: Also state the metrics on the whole published test part, which overlaps the labelled one.
+            device: Where the detector computes.
+        """
+        scores = detector.score(_to_device(series.test, device))
+        threshold, source = _fix_threshold(detector, series, scores, config, device)
+        metrics = _metrics_on(series, series.part.untouched, scores, threshold, prefix="test_")
+        if full:
+            metrics |= _metrics_on(series, range(CONTEXT, len(series.test)), scores, threshold, prefix="full_")
+        return Outcome(metrics=metrics, scores=scores.astype(np.float32), threshold=threshold, threshold_source=source)
+
+    def baseline(
+        self, name: str, data: StudyData, *, seed: int, device: torch.device
+    ) -> tuple[dict[str, float | None], Detector]:
+        """Make an untrained baseline, with its only hyperparameter chosen as a search chooses its own.
+
+        Args:
+            name: One of :attr:`baselines`.
+            data: The study's data.
+            seed: Of the random scores.
+            device: Where values lie.
+
+        Returns:
+            Its configuration and itself.
+        """
+        if name == "random":
+            return {}, RandomScores(np.random.default_rng(seed))
+        assert name == "sum_of_squares"
+        clip = self._best_clip(data, device)
+        return {"clip": clip}, SumOfSquares(clip)
+
+    def _best_clip(self, data: StudyData, device: torch.device) -> float | None:
+        """Choose one clip for all series by the study's objective; by the log gap where that one needs predictions."""
+        name = "log_gap" if data.objective.name == "val_loss" else data.objective.name
+
+        def value(clip: float | None) -> float:
+            found = [
+                self.validate(SumOfSquares(clip), data.series[one], config=None, names=(name,), device=device)
+                for one in data.objective_series
+            ]
+            return float(np.mean([part.get(name, 0.0) for part in found]))
+
+        return max(SUM_OF_SQUARES_CLIPS, key=value)
+
+
+def _choose_objective(name: str | None, series: Sequence[AnomalySeries]) -> Objective:
+    if name is None:
+        labelled = any(one.labels is not None for one in series)
+        return OBJECTIVES["labelled_event_f1" if labelled else "log_gap"]
+    if name not in OBJECTIVES:
+        raise ValueError(f"there is no objective {name!r} for anomaly detection; known: {', '.join(OBJECTIVES)}")
+    return OBJECTIVES[name]
+
+
+def _prepare_one(series: AnomalySeries, part: LabelledPart, seed: int) -> PreparedSeries:
+    n_fit = len(series.train) - round(VALIDATION_SHARE * len(series.train))
+    _check_length(series, n_fit)
+    scaler = StandardScaler.fit(series.train[:n_fit])
+    train = scaler.transform(series.train)
+    sd = train[:n_fit].std(axis=0)
+    incidents = [
+        inject_incidents(
+            train[n_fit - CONTEXT :],
+            sd,
+            n_context=CONTEXT,
+            amplitude=amplitude,
+            generator=np.random.default_rng(derive_seed(seed, "incidents", series.name, round(amplitude))),
+        )
+        for amplitude in INCIDENT_AMPLITUDES
+    ]
+    return PreparedSeries(
+        name=series.name,
+        train=train,
+        n_fit=n_fit,
+        test=scaler.transform(series.test),
+        labels=series.labels,
+        part=part,
+        scaler=scaler,
+        incidents=tuple(one for one in incidents if one is not None),
+    )
+
+
+def _check_length(series: AnomalySeries, n_fit: int) -> None:
+    fewest = 2 * CONTEXT
+    for part, length in (("train part without its validation fifth", n_fit), ("test part", len(series.test))):
+        if length < fewest:
+            raise ValueError(
+                f"the {part} of series {series.name!r} has {length} steps, but needs at least {fewest}, twice the "
+                f"{CONTEXT} steps of context before the first prediction; give a longer series"
+            )
+
+
+def _check_incidents(objective: Objective, prepared: Collection[PreparedSeries]) -> None:
+    if objective.name not in ("log_gap", "injected_event_f1"):
+        return
+    if short := [one.name for one in prepared if not one.incidents]:
+        raise ValueError(
+            f"no incidents can be injected into the validation part of {', '.join(short)}, which --objective "
+            f"{objective.name} needs (three of them and two varying features); give longer series, or use val_loss"
+        )
+
+
+def _to_device(values: NDArray[np.float32], device: torch.device) -> Tensor:
+    return as_tensor(values).to(device)
+
+
+def _as_trained(values: Tensor, scaler: StandardScaler, config: DetectorConfig | None) -> Tensor:
+    """Bring standardised values of the train part onto the scale that the model is trained on.
+
+    ``scaling = twice`` repeats the published loader's mistake: train is standardised twice with the same mean and
+    standard deviation, test once.
+    """
+    if config is None or config.scaling == "once":
+        return values
+    mean, sd = (torch.from_numpy(part).to(values.device) for part in (scaler.mean, scaler.sd))
+    return ((values - mean) / sd).contiguous()
+
+
+def _labelled_objectives(detector: Detector, series: PreparedSeries, device: torch.device) -> dict[str, float]:
+    steps = series.part.tuning
+    assert series.labels is not None
+    assert steps.start == CONTEXT
+    scores = detector.score(_to_device(series.test[: steps.stop], device))
+    labels = series.labels[CONTEXT : steps.stop]
+    return {
+        "labelled_event_f1": best_event_f1(scores, labels, margin=MARGIN)[0],
+        "labelled_auprc": average_precision(scores, grow_segments(labels, MARGIN)),
+    }
+
+
+def _injected_objectives(
+    detector: Detector, series: PreparedSeries, config: DetectorConfig | None, device: torch.device
+) -> dict[str, float]:
+    """Compute the log gap as the mean over both amplitudes, and event F1 on the stronger incidents alone."""
+    gaps = []
+    for incidents in series.incidents:
+        scores = detector.score(_as_trained(_to_device(incidents.values, device), series.scaler, config))
+        gaps.append(log_gap(scores, incidents))
+    event_f1, _ = best_event_f1(scores, series.incidents[-1].labels(), margin=MARGIN)
+    return {"log_gap": float(np.mean(gaps)), "injected_event_f1": event_f1}
+
+
+def _relative_validation_loss(
+    detector: ForecastDetector, series: PreparedSeries, config: DetectorConfig, device: torch.device
+) -> float:
+    values = series.train[series.n_fit - CONTEXT :]
+    trained_scale = _as_trained(_to_device(values, device), series.scaler, config)
+    predicted = detector.predict(trained_scale).cpu().numpy()
+    if config.scaling == "twice":
+        predicted = predicted * series.scaler.sd + series.scaler.mean
+    return relative_loss(predicted, values[CONTEXT:], values[CONTEXT - 1 : -1])
+
+
+def _fix_threshold(
+    detector: Detector,
+    series: PreparedSeries,
+    test_scores: NDArray[np.float64],
+    config: DetectorConfig | None,
+    device: torch.device,
+) -> tuple[float, str]:
+    """Fix the alarm threshold: the best for event F1 on the labelled part, without one a high validation quantile."""
+    steps = series.part.tuning
+    if len(steps) > 0:
+        assert series.labels is not None
+        labels = series.labels[CONTEXT : steps.stop]
+        return best_event_f1(test_scores[: len(labels)], labels, margin=MARGIN)[1], "labelled_part"
+    validation = _to_device(series.train[series.n_fit - CONTEXT :], device)
+    scores = detector.score(_as_trained(validation, series.scaler, config))
+    return float(np.quantile(scores, VALIDATION_QUANTILE)), "validation_quantile"
+
+
+def _metrics_on(
+    series: PreparedSeries, steps: range, scores: NDArray[np.float64], threshold: float, *, prefix: str
+) -> dict[str, float]:
+    """Compute all metrics on a range of test steps; as in EasyTSAD, a part without any event counts nowhere."""
+    if series.labels is None or len(steps) == 0 or not series.labels[steps.start : steps.stop].any():
+        return {}
+    part_scores = scores[steps.start - CONTEXT : steps.stop - CONTEXT]
+    labels = series.labels[steps.start : steps.stop]
+    metrics = anomaly_metrics(part_scores, labels, margin=MARGIN)
+    fixed = f1_at_threshold(part_scores, labels, threshold, margin=MARGIN)
+    metrics |= {f"fixed_threshold_{name}": value for name, value in fixed.items()}
+    return {f"{prefix}{name}": value for name, value in metrics.items()}
