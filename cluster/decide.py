@@ -1,0 +1,259 @@
+"""What happens next, as a function of what the log says: no cluster, no clock, no disk, no randomness.
+
+A study is a list of phases. Each looks at the state and names the next thing to do, or says that it has nothing left;
+then the following phase is asked. Whoever carries the actions out (:mod:`cluster.tuner`, or a loop in a test) records
+them as events, and the next look sees them done.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.plan import Config, PhaseName
+from cluster.state import Stage, StudyState, Trial
+from trainables.seeding import stage_seed
+from trainables.segment import Work
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """Begin a search trial: with the given configuration, else with one that the sampler proposes."""
+
+    number: int
+    config: Config | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Create:
+    """Begin a trial whose configuration is known."""
+
+    trial_id: str
+    stage: Stage
+    arm: str
+    number: int
+    config: Config
+    seed: int
+    block: int | None
+    series: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """Hand a trial to a worker."""
+
+    trial_id: str
+    work: Work
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """Put an event on record that follows from those before it."""
+
+    kind: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """Nothing can begin before a worker reports."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """Nothing is left to do."""
+
+    failure: str = ""
+    """Why the study has no answer; empty where it has one."""
+
+
+Action = Ask | Create | Run | Record | Wait | Done
+
+
+def next_action(state: StudyState) -> Action:
+    """Name the next thing to do."""
+    if (trial := state.first_due()) is not None:
+        return decision(trial)
+    for name in state.plan.phases:
+        action = _PHASES[name](state)
+        if action is not None:
+            return action
+    return Done()
+
+
+def decision(trial: Trial) -> Record:
+    """Put the verdict on a trial's last report on record."""
+    assert trial.due is not None
+    return Record(kind="decided", fields={"trial": trial.trial_id, "epoch": trial.epoch, "verdict": trial.due})
+
+
+def ranked_search(state: StudyState) -> list[Trial]:
+    """List the completed search trials, best first; earlier ones first among equals. Stopped ones never count."""
+    completed = [trial for trial in state.of_stage("search") if trial.status == "COMPLETED"]
+    return sorted(completed, key=lambda trial: (-_final_score(state, trial), trial.number))
+
+
+def confirmed_trials(state: StudyState) -> dict[str, list[Trial]]:
+    """Group the confirmation trials of the current candidates by configuration, in the order of the candidates."""
+    groups: dict[str, list[Trial]] = {plan_hash: [] for plan_hash in _candidates(state)}
+    for trial in state.of_stage("confirm"):
+        if trial.config_hash in groups:
+            groups[trial.config_hash].append(trial)
+    return groups
+
+
+def _search(state: StudyState) -> Action | None:
+    unfinished = _of_stage(state, state.unfinished, "search")
+    if (action := _hand_out(unfinished, "train")) is not None:
+        return action
+    if state.n_asked < state.n_trials and not state.exhausted:
+        listed = state.plan.listed
+        return Ask(number=state.n_asked, config=listed[state.n_asked] if state.n_asked < len(listed) else None)
+    return Wait() if unfinished else None
+
+
+def _confirm(state: StudyState) -> Action | None:
+    if state.plan.confirm_top == 0:
+        return None
+    unfinished = _of_stage(state, state.unfinished, "confirm")
+    if (action := _hand_out(unfinished, "train")) is not None:
+        return action
+    # Seed by seed, so that every candidate has as many as the others when a study is interrupted.
+    existing = {(trial.config_hash, trial.seed) for trial in state.of_stage("confirm")}
+    number = sum(1 for _ in state.of_stage("confirm"))
+    for block in range(state.plan.confirm_seeds):
+        seed = stage_seed(state.plan.seed, "confirm", block)
+        for config_hash, config in _candidates(state).items():
+            if (config_hash, seed) not in existing:
+                return Create(
+                    trial_id=f"confirm-{number:04d}",
+                    stage="confirm",
+                    arm="published" if config_hash == _published_hash(state) else "candidate",
+                    number=number,
+                    config=config,
+                    seed=seed,
+                    block=block,
+                    series=state.plan.all_series,
+                )
+    return Wait() if unfinished else None
+
+
+def _select(state: StudyState) -> Action | None:
+    winner = _winner(state)
+    if winner is None:
+        return Done(failure="no trial reached full fidelity, so there is no best configuration")
+    if winner != state.selected:
+        return Record(kind="selected", fields={"config_hash": winner})
+    return None
+
+
+def _test(state: StudyState) -> Action | None:
+    """Open the test split for the confirmed trials and for the untrained baselines."""
+    if not state.test_opened:
+        return Record(kind="test_opened")
+    busy = [state.trials[name] for name in state.busy]
+    for trial in _to_be_tested(state):
+        if not trial.tested and trial.handed_out is None:
+            return Run(trial_id=trial.trial_id, work="test")
+    baselines = _of_stage(state, state.unfinished, "baseline")
+    if (action := _hand_out(baselines, "baseline")) is not None:
+        return action
+    if (create := _next_baseline(state)) is not None:
+        return create
+    return Wait() if busy else None
+
+
+def _next_baseline(state: StudyState) -> Create | None:
+    number = sum(1 for _ in state.of_stage("baseline"))
+    wanted = [
+        (name, block)
+        for name in state.plan.baselines
+        # What draws nothing at random needs no second seed.
+        for block in range(max(1, state.plan.confirm_seeds) if name == "random" else 1)
+    ]
+    if number == len(wanted):
+        return None
+    name, block = wanted[number]
+    return Create(
+        trial_id=f"baseline-{number:04d}",
+        stage="baseline",
+        arm=name,
+        number=number,
+        config={},
+        seed=stage_seed(state.plan.seed, "baseline", block),
+        block=block,
+        series=state.plan.all_series,
+    )
+
+
+def _candidates(state: StudyState) -> dict[str, Config]:
+    """The best k configurations of the search and the published one, by hash."""
+    best: dict[str, Config] = {}
+    for trial in ranked_search(state):
+        if len(best) == state.plan.confirm_top:
+            break
+        best.setdefault(trial.config_hash, trial.config)
+    if best:
+        best.setdefault(_published_hash(state), state.plan.published)
+    return best
+
+
+def _winner(state: StudyState) -> str | None:
+    """The configuration with the best confirmed objective; without confirmation the best of the search.
+
+    A candidate that failed under some seed cannot win against one that did not.
+    """
+    if state.plan.confirm_top == 0:
+        ranked = ranked_search(state)
+        return ranked[0].config_hash if ranked else None
+    groups = confirmed_trials(state)
+    completed = {
+        config_hash: [trial for trial in trials if trial.status == "COMPLETED"]
+        for config_hash, trials in groups.items()
+    }
+    most = max((len(trials) for trials in completed.values()), default=0)
+    if most == 0:
+        return None
+    means = {
+        config_hash: sum(_final_score(state, trial) for trial in trials) / most
+        for config_hash, trials in completed.items()
+        if len(trials) == most
+    }
+    return max(means, key=lambda config_hash: means[config_hash])
+
+
+def _to_be_tested(state: StudyState) -> Iterable[Trial]:
+    if state.plan.confirm_top > 0:
+        groups = confirmed_trials(state)
+        return [trial for trials in groups.values() for trial in trials if trial.status == "COMPLETED"]
+    hashes = {state.selected, _published_hash(state)}
+    first_of_each = {trial.config_hash: trial for trial in reversed(ranked_search(state))}
+    return [trial for config_hash, trial in first_of_each.items() if config_hash in hashes]
+
+
+def _published_hash(state: StudyState) -> str:
+    return state.plan.hash_config(state.plan.published)
+
+
+def _final_score(state: StudyState, trial: Trial) -> float:
+    assert trial.value is not None
+    return state.score(trial.value)
+
+
+def _of_stage(state: StudyState, names: Iterable[str], stage: Stage) -> list[Trial]:
+    return [trial for name in names if (trial := state.trials[name]).stage == stage]
+
+
+def _hand_out(unfinished: Iterable[Trial], work: Work) -> Run | None:
+    """Continue a trial that nobody works on: it is new, or its driver or worker died."""
+    for trial in unfinished:
+        if trial.handed_out is None:
+            return Run(trial_id=trial.trial_id, work=work)
+    return None
+
+
+_PHASES: dict[PhaseName, Callable[[StudyState], Action | None]] = {
+    "search": _search,
+    "confirm": _confirm,
+    "select": _select,
+    "test": _test,
+}

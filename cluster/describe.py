@@ -1,0 +1,119 @@
+"""A space or a study in words: ``--describe`` and ``--dry-run``."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from cluster.rungs import expected_epochs
+from cluster.study import ResolvedStudy, Resources
+from search_spaces.ablation import Factor
+from search_spaces.distributions import format_value
+from search_spaces.space import Restricted, SearchSpace
+from trainables.cost import seconds_per_epoch
+from trainables.models import FAMILIES
+
+DESCRIBED_FEATURES = 38
+"""Features for which a space's parameter count is stated: those of the Server Machine Dataset."""
+
+
+def describe_space(space: SearchSpace) -> list[str]:
+    """Describe ranges, conditions, defaults, ablation arms and the size at the defaults."""
+    return [
+        f"{space.name}: {space.description}",
+        "",
+        *_describe_parameters(Restricted(space=space)),
+        "",
+        f"parameters at the defaults, {DESCRIBED_FEATURES} features: {_count_parameters(space):,}",
+        "",
+        "ablation factors (* published level; in brackets the change that the specification expects, in points)",
+        *_table((factor.name, factor.kind, _describe_levels(factor)) for factor in space.factors),
+    ]
+
+
+def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
+    """Describe a study as it would run, without running it: question, ranges, rungs, resources and cost."""
+    spec, data, plan = resolved.spec, resolved.data, resolved.plan
+    return [
+        f"space       {spec.space} ({resolved.restricted.identity()})",
+        f"data        {spec.data}: {', '.join(data.series)} ({data.data_hash})",
+        *(f"            {note}" for note in data.notes),
+        f"objective   {data.objective.direction} {data.objective.name}: {data.objective.description}",
+        f"            on {', '.join(data.objective_series)}; tested on {', '.join(data.test_series) or 'nothing'}",
+        f"search      {spec.trials} trials, {spec.sampler} sampler, seed {spec.seed}; "
+        f"{len(plan.listed)} listed ones come first",
+        f"confirm     the best {spec.confirm_top} and the published configuration on {spec.confirm_seeds} fresh seeds"
+        if spec.confirm_top
+        else "confirm     nothing: scores will be those of single seeds",
+        "",
+        *_describe_parameters(resolved.restricted),
+        "",
+        *_describe_rungs(resolved),
+        "",
+        *_describe_cost(resolved, resources),
+    ]
+
+
+def _describe_parameters(restricted: Restricted) -> list[str]:
+    defaults = restricted.space.defaults
+    rows = [("parameter", "searched", "default", "asked for")]
+    for parameter in restricted.parameters:
+        default = format_value(defaults[parameter.name])
+        rows.append((parameter.name, parameter.describe_range(), default, parameter.condition or "always"))
+    for name, value in restricted.fixed.items():
+        rows.append((name, f"fixed at {format_value(value)}", format_value(defaults[name]), "never"))
+    return _table(rows)
+
+
+def _describe_levels(factor: Factor) -> str:
+    levels = []
+    for level in factor.levels:
+        expected = "" if level.expected is None else f" [{level.expected:+g}]"
+        levels.append(f"{level.name}{'' if level.changes else '*'}{expected}")
+    return ", ".join(levels)
+
+
+def _describe_rungs(resolved: ResolvedStudy) -> list[str]:
+    spec, plan = resolved.spec, resolved.plan
+    if not plan.rungs:
+        return [f"rungs       none: every trial trains {spec.max_epochs} epochs"]
+    share = 1.0
+    rows = [("rung", "trials expected", "of them go on")]
+    for epoch in plan.rungs:
+        rows.append((f"epoch {epoch}", f"{spec.trials * share:.0f}", f"one in {spec.reduction_factor}"))
+        share /= spec.reduction_factor
+    rows.append((f"epoch {spec.max_epochs}", f"{spec.trials * share:.0f}", "full fidelity"))
+    return _table(rows)
+
+
+def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
+    """Estimate from a few measured steps of the published configuration; others may cost several times as much."""
+    spec, plan, data = resolved.spec, resolved.plan, resolved.data
+    config = resolved.family.config.from_dict(plan.listed[0])
+    first = data.series[plan.search_series[0]]
+    epoch_s = seconds_per_epoch(resolved.family, config, first, resolved.task, n_threads=resources.cpus_per_trial)
+    per_trial = expected_epochs(plan.rungs, reduction_factor=spec.reduction_factor, max_epochs=spec.max_epochs)
+    search_s = spec.trials * per_trial * len(plan.search_series) * epoch_s
+    confirmed = (spec.confirm_top + 1) * spec.confirm_seeds if spec.confirm_top else 0
+    confirm_s = confirmed * spec.max_epochs * len(plan.all_series) * epoch_s
+    where = resources.address or "this machine"
+    return [
+        f"resources   {resources.cpus_per_trial} CPUs and {resources.gpus_per_trial:g} GPUs a trial, on {where}",
+        f"cost        about {epoch_s:.2f} s an epoch and series here (published configuration, {first.name}); "
+        f"{per_trial:.1f} epochs a trial expected",
+        f"            search {search_s / 60:.1f} and confirmation {confirm_s / 60:.1f} trial-minutes, "
+        "to be divided by the trials at a time; configurations that cost more than the published one add to it",
+    ]
+
+
+def _count_parameters(space: SearchSpace) -> int:
+    family = FAMILIES[space.family]
+    model = family.build(family.config.from_dict(space.defaults), DESCRIBED_FEATURES, torch.Generator())
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _table(rows: Iterable[Sequence[str]]) -> list[str]:
+    rows = list(rows)
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,224 @@
+"""The engine: the log, the state it adds up to, and the proposer, moved forward one event at a time.
+
+Whoever carries actions out calls :meth:`Engine.next_segment` for work and :meth:`Engine.report` with what came of it.
+Nothing here knows Ray: a loop in a test drives a whole study.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cluster.decide import Ask, Create, Done, Record, Run, Wait, decision, next_action
+from cluster.events import Event, EventLog
+from cluster.plan import Plan
+from cluster.proposer import ExhaustedError, Proposer
+from cluster.state import MOST_LOSSES, StudyState, Trial, Verdict
+from search_spaces.space import Restricted
+from trainables.checkpoints import checkpoint_path
+from trainables.seeding import stage_seed
+from trainables.segment import Segment
+
+
+class Observer(Protocol):
+    """Follows a study without a say in it."""
+
+    def apply(self, event: Event, state: StudyState) -> None:
+        """Take an event in, after it has taken effect."""
+
+    def close(self) -> None:
+        """The driver ends, for whatever reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """The study is over."""
+
+    failure: str = ""
+    """Why it has no answer; empty where it has one."""
+
+
+class Engine:
+    """Decides, records and applies."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        plan: Plan,
+        restricted: Restricted,
+        proposer: Proposer,
+        folder: Path,
+        full_test: bool,
+        gpus_per_trial: float,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
+        """Rebuild everything from the log.
+
+        Args:
+            log: The study's log, open.
+            plan: What decides besides the log.
+            restricted: The space, to know which parameters count in a configuration.
+            proposer: Proposes configurations; freshly made.
+            folder: The study's folder, where workers keep checkpoints and predictions.
+            full_test: Whether tests also state metrics on the whole published test part.
+            gpus_per_trial: For the cost of a step.
+            observers: Told of every event from now on.
+        """
+        self.state = StudyState(plan)
+        self._log, self._plan, self._restricted, self._proposer = log, plan, restricted, proposer
+        self._folder, self._full_test, self._gpus = folder, full_test, gpus_per_trial
+        self._observers = observers
+        for event in log.replay:
+            self._apply(event)
+        log.replay = []
+
+    def put(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Record an event, then let it take effect."""
+        event = self._log.append(kind, fields)
+        self._apply(event)
+        for observer in self._observers:
+            observer.apply(event, self.state)
+
+    def next_segment(self) -> Segment | Wait | Finished:
+        """Decide until there is work for a worker, nothing can begin, or the study is over."""
+        while True:
+            action = next_action(self.state)
+            if isinstance(action, Run):
+                return self._start(self.state.trials[action.trial_id], action)
+            if isinstance(action, Wait):
+                return action
+            if isinstance(action, Done):
+                return Finished(failure=action.failure)
+            self._carry_out(action)
+
+    def report(self, report: Mapping[str, Any]) -> Verdict:
+        """Record what a worker reported, and say whether it goes on with the trial.
+
+        Returns:
+            ``continue``, or why the segment is over: ``stop`` or ``complete``.
+        """
+        trial = self.state.trials[report["trial"]]
+        if report["attempt"] != trial.attempts or trial.handed_out is None:
+            return "stop"  # a worker that was given up for lost, or works for a driver that is gone
+        identity = {"trial": trial.trial_id, "attempt": trial.attempts, "work": report["work"]}
+        if "failed" in report:
+            traceback = {"traceback": report["traceback"]} if "traceback" in report else {}
+            self.put("failed", identity | {"epoch": trial.epoch, "error": report["failed"]} | traceback)
+            return "stop"
+        if "lost" in report:
+            self.lose(trial.trial_id, report["lost"], bad_checkpoint=report["bad_checkpoint"])
+            return "stop"
+        cost = {"step_s": report["step_s"], "gpus": self._gpus}
+        if report["work"] == "train":
+            return self._take_epoch(trial, identity | cost, report)
+        names = ("metrics", "config", "threshold_source", "facts")
+        self.put("tested", identity | cost | {name: report[name] for name in names} | {"value": report.get("value")})
+        return "complete"
+
+    def lose(self, trial_id: str, reason: str, *, bad_checkpoint: int | None = None) -> None:
+        """Record that a trial's worker is gone; the trial is handed out again unless that happens too often."""
+        trial = self.state.trials[trial_id]
+        if trial.handed_out is None:
+            return
+        fields = {
+            "trial": trial_id,
+            "attempt": trial.attempts,
+            "work": trial.handed_out,
+            "reason": reason,
+            "bad_checkpoint": bad_checkpoint,
+            "final": trial.losses + 1 >= MOST_LOSSES,
+        }
+        self.put("lost", fields)
+
+    def _apply(self, event: Event) -> None:
+        self.state.apply(event)
+        self._proposer.apply(event)
+
+    def _carry_out(self, action: Ask | Create | Record) -> None:
+        if isinstance(action, Record):
+            self.put(action.kind, action.fields)
+        elif isinstance(action, Create):
+            self._put_asked(
+                trial_id=action.trial_id,
+                stage=action.stage,
+                arm=action.arm,
+                number=action.number,
+                source="plan",
+                config=action.config,
+                seed=action.seed,
+                block=None if action.block is None else f"seed-{action.block}",
+                series=action.series,
+            )
+        else:
+            self._ask(action)
+
+    def _ask(self, action: Ask) -> None:
+        if action.config is not None:
+            config = dict(action.config)
+            source = "published" if config == self._plan.published else "enqueued"
+        else:
+            try:
+                config, _ = self._proposer.propose(action.number, self.state.searched)
+                source = "sampler"
+            except ExhaustedError:
+                self.put("exhausted", {"after": self.state.n_asked})
+                return
+        self._put_asked(
+            trial_id=f"search-{action.number:04d}",
+            stage="search",
+            arm="search",
+            number=action.number,
+            source=source,
+            config=config,
+            seed=stage_seed(self._plan.seed, "search", action.number),
+            block=None,
+            series=self._plan.search_series,
+        )
+
+    def _put_asked(self, *, trial_id: str, config: Mapping[str, Any], series: tuple[str, ...], **fields: Any) -> None:
+        baseline = fields["stage"] == "baseline"
+        asked = {
+            "trial": trial_id,
+            **fields,
+            "config": dict(config),
+            "active": [] if baseline else sorted(self._restricted.active(config)),
+            "config_hash": self._plan.hash_config({"baseline": fields["arm"]} if baseline else config),
+            "series": list(series),
+            "max_epochs": 0 if baseline else self._plan.max_epochs,
+        }
+        self.put("asked", asked)
+
+    def _start(self, trial: Trial, action: Run) -> Segment:
+        checkpoints = self._folder / "checkpoints" / trial.trial_id
+        usable = [epoch for epoch in trial.checkpoints if checkpoint_path(checkpoints, epoch).exists()]
+        from_epoch = max(usable, default=0)
+        attempt = trial.attempts + 1
+        started = {"trial": trial.trial_id, "attempt": attempt, "work": action.work, "from_epoch": from_epoch}
+        self.put("started", started)
+        return Segment(
+            trial_id=trial.trial_id,
+            attempt=attempt,
+            work=action.work,
+            family=self._plan.family,
+            arm=trial.arm,
+            config=trial.config,
+            seed=trial.seed,
+            series=trial.series,
+            from_epoch=from_epoch,
+            max_epochs=trial.max_epochs,
+            checkpoint_epochs=(*self._plan.rungs, trial.max_epochs),
+            checkpoint_folder=str(checkpoints),
+            prediction_file=str(self._folder / "predictions" / f"{trial.trial_id}.parquet"),
+            full_test=self._full_test,
+        )
+
+    def _take_epoch(self, trial: Trial, fields: dict[str, Any], report: Mapping[str, Any]) -> Verdict:
+        if report["epoch"] in trial.values:
+            return "continue"  # trained again after the last checkpoint: the first record stands
+        names = ("epoch", "value", "metrics", "train_s", "checkpoint", "facts")
+        self.put("reported", fields | {name: report[name] for name in names})
+        record = decision(trial)
+        self.put(record.kind, record.fields)
+        verdict: Verdict = record.fields["verdict"]
+        return verdict

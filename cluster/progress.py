@@ -1,0 +1,86 @@
+"""What can be said about a study while it runs, as plain values: counts, the best so far, rungs, pace, time left."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from cluster.decide import confirmed_trials, ranked_search
+from cluster.state import StudyState, Trial
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """One look at a running study."""
+
+    phase: str
+    counts: dict[str, int]
+    """Trials by status."""
+    n_done: int
+    """Trials of the current phase that have ended."""
+    n_planned: int
+    best: Trial | None
+    """The best completed search trial."""
+    running: tuple[Trial, ...]
+    rungs: dict[int, tuple[int, int]]
+    """By rung epoch: how many trials came there, and how many went on."""
+    epochs_per_minute: float
+    left_s: float | None
+    """Estimated seconds of the current phase; ``None`` before anything can be told."""
+
+
+class ProgressMeter:
+    """Keeps the few numbers that a look needs and the state does not hold."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._phase, self._phase_began, self._phase_done = "", 0.0, 0
+        self._n_epochs = 0
+        self._rungs: dict[int, tuple[int, int]] = {}
+
+    def take_report(self, state: StudyState, trial: Trial) -> None:
+        """Count an epoch; its verdict is already known."""
+        self._n_epochs += 1
+        if self._began is None:
+            self._began = time.monotonic()
+        if trial.stage == "search" and trial.epoch in state.plan.rungs:
+            came, went_on = self._rungs.get(trial.epoch, (0, 0))
+            self._rungs[trial.epoch] = (came + 1, went_on + (trial.due == "continue"))
+
+    def look(self, state: StudyState) -> Progress:
+        """Put a look together."""
+        phase, n_done, n_planned = _phase(state)
+        now = time.monotonic()
+        if phase != self._phase:
+            self._phase, self._phase_began, self._phase_done = phase, now, n_done
+        finished_here = n_done - self._phase_done
+        pace_s = (now - self._phase_began) / finished_here if finished_here > 0 else None
+        minutes = (now - self._began) / 60 if self._began is not None else 0.0
+        ranked = ranked_search(state)
+        return Progress(
+            phase=phase,
+            counts=dict(Counter(trial.status for trial in state.trials.values())),
+            n_done=n_done,
+            n_planned=n_planned,
+            best=ranked[0] if ranked else None,
+            running=tuple(state.trials[name] for name in state.busy),
+            rungs=dict(sorted(self._rungs.items())),
+            epochs_per_minute=self._n_epochs / minutes if minutes > 0 else 0.0,
+            left_s=None if pace_s is None else pace_s * (n_planned - n_done),
+        )
+
+
+def _phase(state: StudyState) -> tuple[str, int, int]:
+    """Name the current phase, with how many of its trials have ended and how many it will have."""
+    search = list(state.of_stage("search"))
+    ended = sum(trial.status != "RUNNING" for trial in search)
+    total = len(search) if state.exhausted else max(state.n_trials, len(search))
+    if ended < total:
+        return "search", ended, total
+    groups = confirmed_trials(state)
+    confirming = [trial for trials in groups.values() for trial in trials]
+    if state.plan.confirm_top > 0 and not state.test_opened:
+        planned = len(groups) * state.plan.confirm_seeds
+        return "confirm", sum(trial.status != "RUNNING" for trial in confirming), planned
+    baselines = list(state.of_stage("baseline"))
+    tested = sum(trial.tested for trial in confirming) + sum(trial.tested for trial in baselines)
+    return "test", tested, len(confirming) + len(baselines)

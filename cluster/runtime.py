@@ -1,0 +1,105 @@
+"""Connecting to Ray: a small cluster of its own on this machine, or one that is there."""
+
+import contextlib
+import logging
+import os
+import socket
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import ray
+
+from cluster.study import Resources
+
+_CONNECT_TIMEOUT_S = 5.0
+
+
+def check_address(address: str | None) -> str | None:
+    """Return the address to connect to, after checking that something listens there.
+
+    Ray itself needs over a minute to give up on an address where nothing listens.
+
+    Raises:
+        ValueError: If nothing does.
+    """
+    if address is None:
+        return None
+    found = _find_local_cluster() if address == "auto" else address
+    if found is None:
+        raise ValueError(
+            "`--address` is 'auto', but no Ray cluster runs on this machine; start one with `ray start --head`, or "
+            "leave --address out to run here without one"
+        )
+    host, _, port = found.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"`--address` is {address!r}, but must be `auto` or HOST:PORT, such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise ValueError(
+            f"`--address` is {address!r}, but nothing answers there ({error}); check that the head node is up, or "
+            "leave --address out to run here"
+        ) from error
+    return found
+
+
+@contextlib.contextmanager
+def connect(resources: Resources) -> Iterator[int]:
+    """Connect to the cluster of a study and yield how many trials it has room for at a time.
+
+    A process that is connected already (a notebook, a test) keeps its connection.
+
+    Raises:
+        ValueError: If the cluster has no room for a single trial.
+    """
+    if ray.is_initialized():
+        yield _n_workers(resources)
+        return
+    _start(resources)
+    try:
+        yield _n_workers(resources)
+    finally:
+        ray.shutdown()
+
+
+def _start(resources: Resources) -> None:
+    address = check_address(resources.address)
+    with warnings.catch_warnings():
+        # Ray announces a future default of its GPU variables on every start.
+        warnings.simplefilter("ignore", FutureWarning)
+        if address is None:
+            cpus = max(resources.cpus_per_trial * (resources.max_concurrent or 1), os.cpu_count() or 1)
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=True,
+            )
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def _n_workers(resources: Resources) -> int:
+    available = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    fitting = int(available.get("CPU", 0) // resources.cpus_per_trial)
+    if resources.gpus_per_trial > 0:
+        fitting = min(fitting, int(available.get("GPU", 0) / resources.gpus_per_trial + 1e-9))
+    if fitting < 1:
+        wanted = f"{resources.cpus_per_trial} CPUs and {resources.gpus_per_trial:g} GPUs"
+        has = f"{available.get('CPU', 0):g} CPUs and {available.get('GPU', 0):g} GPUs"
+        raise ValueError(
+            f"a trial wants {wanted}, but the cluster has {has}; lower --cpus-per-trial or --gpus-per-trial"
+        )
+    return min(fitting, resources.max_concurrent or fitting)
+
+
+def _find_local_cluster() -> str | None:
+    """Return the address of the cluster that this machine belongs to, as ``ray start`` leaves it."""
+    if address := os.environ.get("RAY_ADDRESS"):
+        return address
+    with contextlib.suppress(OSError):
+        return Path("/tmp/ray/ray_current_cluster").read_text().strip() or None
+    return None

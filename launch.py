@@ -1,0 +1,272 @@
+"""AblaTune's command line: from a question to a report.
+
+    python launch.py --space lightmmoe
+
+The main path reads from top to bottom: arguments -> StudySpec -> run_study -> write_report.
+"""
+
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from search_spaces.distributions import parse_value
+
+EXIT_DONE, EXIT_FAILED, EXIT_WRONG_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+_AT_RESUME = ("resume", "trials", "address", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        return _run(read_settings(arguments))
+    except ValueError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_WRONG_INPUT
+
+
+def read_settings(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Read flags and study file into one mapping; flags win.
+
+    Raises:
+        ValueError: If either is wrong.
+    """
+    flags = vars(_make_parser().parse_args(arguments))
+    settings = _read_study_file(Path(flags.pop("config"))) if "config" in flags else {}
+    for name in ("fixed", "ranges"):  # a flag adds to what the file sets, parameter by parameter
+        if name in flags:
+            flags[name] = {**settings.get(name, {}), **_read_assignments(flags[name], name)}
+    if "enqueue" in flags:
+        flags["enqueue"] = _read_list(Path(flags["enqueue"]))
+    return settings | flags
+
+
+def _run(settings: dict[str, Any]) -> int:
+    if settings.pop("list_spaces", False):
+        return _print_spaces()
+    if name := settings.pop("describe", None):
+        return _print_description(name)
+    if "resume" not in settings and "space" not in settings:
+        raise ValueError(
+            "nothing to do: give --space NAME to search (python launch.py --space lightmmoe), --resume FOLDER to go on "
+            "with a study, or --list-spaces"
+        )
+    return _run_study(settings)
+
+
+def _run_study(settings: dict[str, Any]) -> int:
+    """Search, confirm, test and report; or go on with it."""
+    # Imported here: help and descriptions come without the seconds that Ray and PyTorch take.
+    from cluster.driver import resume_study, run_study
+    from cluster.study import Resources, StudySpec
+    from cluster.watch import make_watchers
+
+    as_json = settings.pop("json", False)
+    resources = Resources(**_take(settings, [field.name for field in dataclasses.fields(Resources)]))
+    signal.signal(signal.SIGTERM, _interrupt)
+    if "resume" in settings:
+        if unknown := [name for name in settings if name not in _AT_RESUME]:
+            raise ValueError(
+                f"--{unknown[0].replace('_', '-')} cannot be given with --resume: a study's question is fixed; only "
+                "--trials and where it runs may change"
+            )
+        result = resume_study(
+            settings["resume"], trials=settings.get("trials"), resources=resources, observers=make_watchers
+        )
+    else:
+        place = _take(settings, ["name", "results"])
+        dry_run = settings.pop("dry_run", False)
+        spec = StudySpec.from_dict(settings)
+        if dry_run:
+            return _print_dry_run(spec, resources)
+        result = run_study(spec, resources=resources, observers=make_watchers, **place)
+    return _conclude(result, as_json=as_json)
+
+
+def _conclude(result: Any, *, as_json: bool) -> int:
+    """Write the report, say where it is and what to do next, and choose the exit code."""
+    from analysis.report import write_report
+    from cluster.conclusion import conclude
+
+    report = write_report(result.folder) if result.reason != "interrupted" else None
+    conclusion = conclude(result, report)
+    for line in conclusion.lines:
+        print(line)
+    if as_json:
+        print(json.dumps(conclusion.summary))
+    return {"finished": EXIT_DONE, "failed": EXIT_FAILED, "interrupted": EXIT_INTERRUPTED}[result.reason]
+
+
+def _print_spaces() -> int:
+    from search_spaces import SPACES
+
+    for space in SPACES.values():
+        print(f"{space.name:<16} {space.description}")
+    return EXIT_DONE
+
+
+def _print_description(name: str) -> int:
+    from cluster.describe import describe_space
+    from search_spaces import load_space
+
+    print("\n".join(describe_space(load_space(name))))
+    return EXIT_DONE
+
+
+def _print_dry_run(spec: Any, resources: Any) -> int:
+    from cluster.describe import describe_study
+    from cluster.study import resolve
+
+    print("\n".join(describe_study(resolve(spec), resources)))
+    return EXIT_DONE
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog="launch.py",
+        description="Search the hyperparameters of a time-series model, confirm the best on fresh seeds, and report.",
+        epilog="To begin: python launch.py --space lightmmoe   (built-in sample series, no download)",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    what = parser.add_argument_group("what to search")
+    what.add_argument("--space", help="search space: a name of --list-spaces, or your own as package.module:SPACE")
+    what.add_argument("--data", help="data set: sample, smd, asd, csv or parquet (sample: generated, needs no files)")
+    what.add_argument("--data-root", help="folder of the data set's files (see docs/data.md for the layouts)")
+    what.add_argument("--series", type=_split, help="series of the data set, such as machine-1-6,machine-2-1 (all)")
+    what.add_argument("--label-column", help="for csv and parquet: the 0/1 column of anomalies (label)")
+    what.add_argument("--timestamp", help="for csv and parquet: a column that is a time and no feature (none)")
+    what.add_argument(
+        "--objective",
+        help="what the search optimises: labelled_event_f1, labelled_auprc, log_gap, injected_event_f1 or val_loss "
+        "(labelled_event_f1 where there are labels, else log_gap)",
+    )
+    what.add_argument(
+        "--labelled-by",
+        help="which labels the search may see: time, an early part of every series; series, all of some series (time)",
+    )
+    what.add_argument("--seed", type=int, help="every random number of the study follows from it (0)")
+
+    long = parser.add_argument_group("how long, and how")
+    long.add_argument("--trials", type=int, help="configurations to try, in total also with --resume (40)")
+    long.add_argument("--max-epochs", type=int, help="epochs of a trial that is not stopped early (5)")
+    long.add_argument("--sampler", help="what proposes configurations: tpe or random (tpe)")
+    long.add_argument("--scheduler", help="what stops trials: asha, or fifo which stops none (asha)")
+    long.add_argument("--reduction-factor", type=int, help="asha: one in so many passes a rung (3)")
+    long.add_argument("--grace-epochs", type=int, help="asha: epochs before the first rung (1)")
+
+    which = parser.add_argument_group("which values")
+    which.add_argument(
+        "--set", dest="fixed", action="append", metavar="NAME=VALUE", help="fix a parameter; may be repeated"
+    )
+    which.add_argument(
+        "--range",
+        dest="ranges",
+        action="append",
+        metavar="NAME=LOW..HIGH|A,B,C",
+        help="search other values of a parameter; may be repeated",
+    )
+    which.add_argument(
+        "--enqueue", metavar="FILE", help="YAML or JSON list of configurations to try right after the published one"
+    )
+
+    confirm = parser.add_argument_group("confirmation and test")
+    confirm.add_argument(
+        "--confirm-top", type=int, metavar="K", help="best configurations to run again on fresh seeds; 0: none (3)"
+    )
+    confirm.add_argument("--confirm-seeds", type=int, metavar="S", help="fresh seeds for each of them (5)")
+    confirm.add_argument(
+        "--full-test",
+        action="store_true",
+        help="also state metrics on the whole published test part, which overlaps the labelled one (no)",
+    )
+
+    where = parser.add_argument_group("where and with what")
+    where.add_argument("--resume", metavar="FOLDER", help="go on with a study after a crash, a kill or Ctrl-C")
+    where.add_argument("--config", metavar="FILE", help="a study in a YAML file, keys named as flags; flags win")
+    where.add_argument("--name", help="name of the study's folder (the space and the time)")
+    where.add_argument("--results", metavar="DIR", help="folder that studies lie in (results)")
+    where.add_argument("--address", help="Ray cluster: auto or HOST:PORT (none: this machine, for this study alone)")
+    where.add_argument("--cpus-per-trial", type=int, help="processor cores of a trial (1)")
+    where.add_argument("--gpus-per-trial", type=float, help="GPUs of a trial; a share such as 0.25 packs several (0)")
+    where.add_argument("--max-concurrent", type=int, help="trials at a time (as many as there is room for)")
+
+    other = parser.add_argument_group("looking, and output")
+    other.add_argument("--list-spaces", action="store_true", help="list the search spaces")
+    other.add_argument("--describe", metavar="SPACE", help="print ranges, conditions, defaults and ablation arms")
+    other.add_argument("--dry-run", action="store_true", help="print the study as it would run, and what it would cost")
+    other.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    return parser
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other wrong input."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; see python launch.py --help")
+
+
+def _read_study_file(path: Path) -> dict[str, Any]:
+    content = _read_yaml(path)
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} must hold settings as NAME: VALUE; see examples/")
+    settings = {str(name).replace("-", "_"): value for name, value in content.items()}
+    for flag, name in (("set", "fixed"), ("range", "ranges")):
+        if flag in settings:
+            settings[name] = settings.pop(flag)
+    if isinstance(settings.get("series"), str):
+        settings["series"] = _split(settings["series"])
+    if isinstance(settings.get("enqueue"), str):
+        settings["enqueue"] = _read_list(path.parent / settings["enqueue"])
+    return settings
+
+
+def _read_list(path: Path) -> list[Any]:
+    content = _read_yaml(path)
+    if not isinstance(content, list) or not all(isinstance(one, Mapping) for one in content):
+        raise ValueError(f"{path} must hold a list of configurations, each as NAME: VALUE pairs")
+    return content
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no valid YAML: {error}") from error
+
+
+def _read_assignments(texts: Sequence[str], name: str) -> dict[str, Any]:
+    flag, form = {"fixed": ("--set", "NAME=VALUE"), "ranges": ("--range", "NAME=LOW..HIGH or NAME=A,B,C")}[name]
+    read: Callable[[str], object] = parse_value if name == "fixed" else str
+    assignments = {}
+    for text in texts:
+        parameter, separator, value = text.partition("=")
+        if not separator or not parameter.strip() or not value.strip():
+            raise ValueError(f"{flag} {text!r} cannot be read; write {flag} {form}")
+        assignments[parameter.strip()] = read(value)
+    return assignments
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _take(settings: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: settings.pop(name) for name in names if name in settings}
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Stop as Ctrl-C does: what is on record stays, and the study can be resumed."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
