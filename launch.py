@@ -8,9 +8,11 @@ The main path reads from top to bottom: arguments -> StudySpec -> run_study -> w
 import argparse
 import dataclasses
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +21,6 @@ import yaml
 from search_spaces.distributions import parse_value
 
 EXIT_DONE, EXIT_FAILED, EXIT_WRONG_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
-_AT_RESUME = ("resume", "trials", "address", "cpus_per_trial", "gpus_per_trial", "max_concurrent", "json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,38 +70,82 @@ def _run_study(settings: dict[str, Any]) -> int:
 
     as_json = settings.pop("json", False)
     resources = Resources(**_take(settings, [field.name for field in dataclasses.fields(Resources)]))
+    report = BackgroundReport()
+
+    def watch(*study: Any) -> tuple[Any, ...]:
+        return (*make_watchers(*study), report.of(study[2]))
+
     signal.signal(signal.SIGTERM, _interrupt)
     if "resume" in settings:
-        if unknown := [name for name in settings if name not in _AT_RESUME]:
+        if unknown := [name for name in settings if name not in ("resume", "trials")]:
             raise ValueError(
                 f"--{unknown[0].replace('_', '-')} cannot be given with --resume: a study's question is fixed; only "
                 "--trials and where it runs may change"
             )
-        result = resume_study(
-            settings["resume"], trials=settings.get("trials"), resources=resources, observers=make_watchers
-        )
+        result = resume_study(settings["resume"], trials=settings.get("trials"), resources=resources, observers=watch)
     else:
         place = _take(settings, ["name", "results"])
         dry_run = settings.pop("dry_run", False)
         spec = StudySpec.from_dict(settings)
         if dry_run:
             return _print_dry_run(spec, resources)
-        result = run_study(spec, resources=resources, observers=make_watchers, **place)
-    return _conclude(result, as_json=as_json)
+        result = run_study(spec, resources=resources, observers=watch, **place)
+    return _conclude(result, report, as_json=as_json)
 
 
-def _conclude(result: Any, *, as_json: bool) -> int:
-    """Write the report, say where it is and what to do next, and choose the exit code."""
-    from analysis.report import write_report
-    from cluster.conclusion import conclude
+def _conclude(result: Any, report: "BackgroundReport", *, as_json: bool) -> int:
+    """Say what came out, where the report is and what to do next, and choose the exit code."""
+    from analysis import load_trials
 
-    report = write_report(result.folder) if result.reason != "interrupted" else None
-    conclusion = conclude(result, report)
-    for line in conclusion.lines:
-        print(line)
+    summary: dict[str, Any] = {"study": str(result.folder), "exit_reason": result.reason}
+    if result.reason == "interrupted":
+        print(f"interrupted; go on with: python launch.py --resume {shlex.quote(str(result.folder))}")
+    else:
+        written = report.wait(result.folder)
+        print("\n".join(["", *written.verdict, "", f"report: {written.html}"]))
+        summary |= {"best": written.summary["best"], "report": str(written.html)}
+    if result.failure:
+        print(f"the study failed: {result.failure}", file=sys.stderr)
     if as_json:
-        print(json.dumps(conclusion.summary))
+        statuses = load_trials(result.folder)["status"].value_counts()
+        summary |= {"trials": {name: int(count) for name, count in statuses.items()}}
+        print(json.dumps(summary | {"seconds": round(result.seconds, 1)}))
     return {"finished": EXIT_DONE, "failed": EXIT_FAILED, "interrupted": EXIT_INTERRUPTED}[result.reason]
+
+
+class BackgroundReport:
+    """Writes the report once the last event is on record, while Ray still shuts its actors down."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._future: Future[Any] | None = None
+
+    def of(self, folder: Path) -> "BackgroundReport":
+        """Say which study it is; the driver knows its folder first."""
+        self._folder = folder
+        return self
+
+    def apply(self, event: Any, state: Any) -> None:
+        """Begin when the study is over; its tables have been written then."""
+        del state
+        if event.kind == "finished":
+            executor = ThreadPoolExecutor(max_workers=1)
+            self._future = executor.submit(_write_report, self._folder)
+            executor.shutdown(wait=False)
+
+    def close(self) -> None:
+        """Do nothing: whoever wants the report waits for it."""
+
+    def wait(self, folder: Path) -> Any:
+        """Return the report; one of a study that had nothing left to do is written now."""
+        return self._future.result() if self._future is not None else _write_report(folder)
+
+
+def _write_report(folder: Path | None) -> Any:
+    from analysis.report import write_report
+
+    assert folder is not None
+    return write_report(folder)
 
 
 def _print_spaces() -> int:

@@ -64,8 +64,9 @@ class StudyFolder:
 
     def _segment(self, name: str, schema: pa.Schema) -> pa.Table:
         try:
-            with self.filesystem.open_input_file(str(self.root / name)) as file:
-                return pq.read_table(file).select(schema.names).cast(schema)
+            with self.filesystem.open_input_file(str(self.root / name)) as file, pq.ParquetFile(file) as parquet:
+                # One thread: segments are small, and handing them to a pool costs more than reading them.
+                return parquet.read(columns=schema.names, use_threads=False).cast(schema)
         except (pa.ArrowException, OSError, KeyError) as error:
             raise ValueError(
                 f"{self.root / name} cannot be read: {error}; move it away and resume the study"
@@ -86,7 +87,7 @@ def load_trials(path_or_uri: str | Any) -> pd.DataFrame:
     Raises:
         ValueError: If there is no study, or a segment cannot be read.
     """
-    return _load(StudyFolder(path_or_uri))[0]
+    return load_tables(StudyFolder(path_or_uri))[0]
 
 
 def load_metrics(path_or_uri: str | Any) -> pd.DataFrame:
@@ -98,11 +99,15 @@ def load_metrics(path_or_uri: str | Any) -> pd.DataFrame:
     Raises:
         ValueError: If there is no study, or a segment cannot be read.
     """
-    return _load(StudyFolder(path_or_uri))[1]
+    return load_tables(StudyFolder(path_or_uri))[1]
 
 
-def _load(folder: StudyFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the segments, and fold in the events that are newer than them."""
+def load_tables(folder: StudyFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Load trials and metrics in one go: the segments, and what the events that are newer than them add.
+
+    Raises:
+        ValueError: If a segment cannot be read.
+    """
     schema = trial_schema(folder.study["columns"])
     trials = folder.table("trials", schema)
     metrics = folder.table("metrics", METRIC_SCHEMA)

@@ -167,7 +167,7 @@ class TrialRows:
         for name in active:
             column = f"p_{name}"
             if column in self._columns:
-                row[column] = _as_parameter(config[name], self._columns[column])
+                row[column] = as_text(config[name]) if self._columns[column] == "string" else config[name]
 
     def _started(self, row: dict[str, Any], time: float, fields: Mapping[str, Any]) -> None:  # noqa: ARG002
         row["attempt"] = fields["attempt"]
@@ -272,11 +272,9 @@ def _means(by_series: Mapping[str, Mapping[str, float | None]]) -> dict[str, flo
     return means
 
 
-def _as_parameter(value: object, kind: str) -> Any:
-    """Bring a value into its column's type; where "none" is a choice, the column is text."""
-    if kind == "string":
-        return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    return value
+def as_text(value: object) -> str:
+    """Write a parameter's value as tables show it where "none" is a choice, so that the column is text."""
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _to_datetime(time: float) -> datetime:

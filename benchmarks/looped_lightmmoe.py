@@ -4,6 +4,8 @@ The reference for the batched model, in the tests for its values and in the benc
 ``[B, W, D]`` = batch, window, features.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -70,21 +72,24 @@ class LoopedLightMMoE(nn.Module):
 @torch.no_grad()
 def copy_weights(looped: LoopedLightMMoE, batched: LightMMoE) -> None:
     """Give the batched model the looped one's weights."""
+    gate: Any = batched.gate
+    extractor: Any = batched.extractor
     for e, expert in enumerate(looped.experts):
         assert isinstance(expert, Expert)
+        assert expert.conv.bias is not None
         n_kernels = expert.conv.out_channels
         kernels = slice(e * n_kernels, (e + 1) * n_kernels)
-        batched.extractor.weight[kernels] = expert.conv.weight[:, 0, :, 0]
-        batched.extractor.bias[kernels, 0] = expert.conv.bias
+        extractor.weight[kernels] = expert.conv.weight[:, 0, :, 0]
+        extractor.bias[kernels, 0] = expert.conv.bias
         batched.expert_hidden[e] = expert.fc1.weight.T
         batched.expert_hidden_bias[e, 0] = expert.fc1.bias
         batched.expert_output[e] = expert.fc2.weight.T
         batched.expert_output_bias[e, 0] = expert.fc2.bias
     for d, tower in enumerate(looped.towers):
         assert isinstance(tower, Tower)
-        batched.gate.specific[d] = looped.w_gates[d].T
+        gate.specific[d] = looped.w_gates[d].T
         batched.tower_hidden[d] = tower.fc1.weight.T
         batched.tower_hidden_bias[d, 0] = tower.fc1.bias
         batched.tower_output[d] = tower.fc2.weight
         batched.tower_output_bias[d] = tower.fc2.bias
-    batched.gate.shared[:] = looped.share_gate.T
+    gate.shared[:] = looped.share_gate.T

@@ -5,7 +5,7 @@ then the following phase is asked. Whoever carries the actions out (:mod:`cluste
 them as events, and the next look sees them done.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,21 +108,31 @@ def _search(state: StudyState) -> Action | None:
     if state.n_asked < state.n_trials and not state.exhausted:
         listed = state.plan.listed
         return Ask(number=state.n_asked, config=listed[state.n_asked] if state.n_asked < len(listed) else None)
-    return Wait() if unfinished else None
+    if not unfinished:
+        return None
+    # Whatever the last trials will show, the published configuration is confirmed: idle workers may begin with it.
+    return _confirm_these(state, {_published_hash(state): state.plan.published}) or Wait()
 
 
 def _confirm(state: StudyState) -> Action | None:
+    action = _confirm_these(state, _candidates(state))
+    if action is None and _of_stage(state, state.unfinished, "confirm"):
+        return Wait()
+    return action
+
+
+def _confirm_these(state: StudyState, candidates: Mapping[str, Config]) -> Run | Create | None:
+    """Begin or continue confirmations, as far as configurations are given and wanted."""
     if state.plan.confirm_top == 0:
         return None
-    unfinished = _of_stage(state, state.unfinished, "confirm")
-    if (action := _hand_out(unfinished, "train")) is not None:
+    if (action := _hand_out(_of_stage(state, state.unfinished, "confirm"), "train")) is not None:
         return action
     # Seed by seed, so that every candidate has as many as the others when a study is interrupted.
     existing = {(trial.config_hash, trial.seed) for trial in state.of_stage("confirm")}
     number = sum(1 for _ in state.of_stage("confirm"))
     for block in range(state.plan.confirm_seeds):
         seed = stage_seed(state.plan.seed, "confirm", block)
-        for config_hash, config in _candidates(state).items():
+        for config_hash, config in candidates.items():
             if (config_hash, seed) not in existing:
                 return Create(
                     trial_id=f"confirm-{number:04d}",
@@ -134,7 +144,7 @@ def _confirm(state: StudyState) -> Action | None:
                     block=block,
                     series=state.plan.all_series,
                 )
-    return Wait() if unfinished else None
+    return None
 
 
 def _select(state: StudyState) -> Action | None:

@@ -73,7 +73,7 @@ def run_study(
     resolved = resolve(spec)
     check_address(resources.address)
     study = describe_study(resolved, folder.name)
-    replace_file(folder / "study.json", (json.dumps(study, indent=2) + "\n").encode())
+    _begin_folder(folder, study)
     return _drive(resolved, study, folder, resources, spec.trials, observers, began)
 
 
@@ -120,7 +120,8 @@ def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
         "space_hash": resolved.restricted.identity(),
         "family": resolved.family.name,
         "task": task.name,
-        "spec": spec.to_dict(),
+        # Absolute, so that a resume finds the data from wherever it is started.
+        "spec": spec.to_dict() | ({"data_root": str(Path(spec.data_root).resolve())} if spec.data_root else {}),
         "objective": {
             "name": data.objective.name,
             "direction": data.objective.direction,
@@ -198,6 +199,13 @@ def check_folder(folder: Path) -> None:
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise ValueError(f"{folder} cannot be written: {existing} is not a folder that you may write to; see --results")
+
+
+def _begin_folder(folder: Path, study: dict[str, Any]) -> None:
+    try:
+        replace_file(folder / "study.json", (json.dumps(study, indent=2) + "\n").encode())
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be written: {error}; choose another folder by --results") from error
 
 
 def _drive(

@@ -89,6 +89,7 @@ class Engine:
             if isinstance(action, Wait):
                 return action
             if isinstance(action, Done):
+                self.put("finished", {"failure": action.failure})
                 return Finished(failure=action.failure)
             self._carry_out(action)
 
@@ -211,6 +212,8 @@ class Engine:
             checkpoint_folder=str(checkpoints),
             prediction_file=str(self._folder / "predictions" / f"{trial.trial_id}.parquet"),
             full_test=self._full_test,
+            # A search needs its own objective; the others are for judging objectives, on runs at full fidelity.
+            all_objectives=trial.stage != "search",
         )
 
     def _take_epoch(self, trial: Trial, fields: dict[str, Any], report: Mapping[str, Any]) -> Verdict:

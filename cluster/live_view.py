@@ -34,20 +34,20 @@ class PlainView:
             self._meter.take_report(state, state.trials[event.fields["trial"]])
         if event.kind in ("failed", "lost"):
             print(f"{event.fields['trial']} {_describe_trouble(event)}", flush=True)
-        if event.kind not in ("decided", "tested", "failed", "lost", "session", "test_opened"):
+        if event.kind not in ("decided", "tested", "failed", "lost", "asked", "test_opened"):
             return
         progress = self._meter.look(state)
-        news = self._news(progress)
-        if news or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            print(f"{_one_line(progress, self._objective)}{news}", flush=True)
+        if self._news(progress) or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            print(_one_line(progress, self._objective), flush=True)
             self._last_line = time.monotonic()
 
     def close(self) -> None:
         """Do nothing: what was printed stands."""
 
-    def _news(self, progress: Progress) -> str:
+    def _news(self, progress: Progress) -> bool:
+        """Tell whether this look is worth a line, whatever the time: another phase, or another best."""
         best = progress.best.trial_id if progress.best else ""
-        news = "  <- new best" if best != self._best else "" if progress.phase == self._phase else " "
+        news = (best, progress.phase) != (self._best, self._phase)
         self._best, self._phase = best, progress.phase
         return news
 
@@ -122,8 +122,11 @@ def _describe_best(best: Trial | None, objective: str) -> str:
 
 
 def _describe_pace(progress: Progress) -> str:
-    rungs = " ".join(f"epoch {rung}: {went_on} of {came} went on" for rung, (came, went_on) in progress.rungs.items())
-    parts = [rungs, f"{progress.epochs_per_minute:.0f} epochs/min" if progress.epochs_per_minute else ""]
+    rungs = ", ".join(f"rung {rung}: {went_on}/{came} went on" for rung, (came, went_on) in progress.rungs.items())
+    parts = [
+        rungs if progress.phase == "search" else "",
+        f"{progress.epochs_per_minute:.0f} epochs/min" if progress.epochs_per_minute else "",
+    ]
     if progress.left_s is not None and progress.n_done < progress.n_planned:
         parts.append(f"{progress.phase} has about {_format_seconds(progress.left_s)} left")
     return ", ".join(part for part in parts if part)

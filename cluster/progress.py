@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from cluster.decide import confirmed_trials, ranked_search
 from cluster.state import StudyState, Trial
 
+_SECONDS_TO_TELL = 5.0
+"""Before, a pace would say more about the start than about the study."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
@@ -24,6 +27,7 @@ class Progress:
     rungs: dict[int, tuple[int, int]]
     """By rung epoch: how many trials came there, and how many went on."""
     epochs_per_minute: float
+    """0 before it can be told."""
     left_s: float | None
     """Estimated seconds of the current phase; ``None`` before anything can be told."""
 
@@ -54,7 +58,7 @@ class ProgressMeter:
             self._phase, self._phase_began, self._phase_done = phase, now, n_done
         finished_here = n_done - self._phase_done
         pace_s = (now - self._phase_began) / finished_here if finished_here > 0 else None
-        minutes = (now - self._began) / 60 if self._began is not None else 0.0
+        elapsed_s = now - self._began if self._began is not None else 0.0
         ranked = ranked_search(state)
         return Progress(
             phase=phase,
@@ -64,7 +68,7 @@ class ProgressMeter:
             best=ranked[0] if ranked else None,
             running=tuple(state.trials[name] for name in state.busy),
             rungs=dict(sorted(self._rungs.items())),
-            epochs_per_minute=self._n_epochs / minutes if minutes > 0 else 0.0,
+            epochs_per_minute=60 * self._n_epochs / elapsed_s if elapsed_s >= _SECONDS_TO_TELL else 0.0,
             left_s=None if pace_s is None else pace_s * (n_planned - n_done),
         )
 

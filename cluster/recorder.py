@@ -13,8 +13,8 @@ from cluster.state import StudyState
 from trainables.whole_files import replace_file
 
 MOST_METRIC_ROWS = 20_000
-SHORTEST_WAIT_S = 3.0
-"""At first a reader waits this long for news; later a twentieth of the study's time, so files stay few."""
+SHORTEST_WAIT_S = 5.0
+"""At first a reader waits this long for news; later a tenth of the study's time, so files stay few."""
 
 
 class SegmentWriter:
@@ -37,8 +37,9 @@ class SegmentWriter:
         del state
         self._rows.apply(event.seq, event.time, event.kind, event.fields)
         now = time.monotonic()
-        wait = max(SHORTEST_WAIT_S, (now - self._began) / 20)
-        if now - self._last_flush >= wait or len(self._rows.metric_rows) >= MOST_METRIC_ROWS:
+        wait = max(SHORTEST_WAIT_S, (now - self._began) / 10)
+        due = now - self._last_flush >= wait or len(self._rows.metric_rows) >= MOST_METRIC_ROWS
+        if due or event.kind == "finished":
             self.flush()
 
     def replay(self, event: Event) -> None:

@@ -53,7 +53,7 @@ def run_segments(
             tune.with_resources(trainable, {"cpu": cpus_per_trial, "gpu": gpus_per_trial}),
             tune_config=tune.TuneConfig(
                 search_alg=source,
-                scheduler=ReportTaker(engine),
+                scheduler=ReportTaker(engine, n_workers),
                 num_samples=-1,
                 max_concurrent_trials=n_workers,
                 reuse_actors=True,
@@ -125,9 +125,20 @@ class SegmentSource(_Live, Searcher):
 class ReportTaker(_Live, FIFOScheduler):
     """Brings every report to the engine before anything acts on it, and tells Ray Tune the engine's verdict."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, n_workers: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._engine = engine
+        self._engine, self._n_workers, self._keeps_actors = engine, n_workers, False
+
+    def on_trial_add(self, tune_controller: Any, trial: RayTrial) -> None:
+        """Have Ray Tune keep as many idle actors as there are workers.
+
+        By itself it keeps one: of two trials that end together, the second one's actor is thrown away, and its next
+        trial waits seconds for Python and PyTorch to start. There is no public setting for this.
+        """
+        super().on_trial_add(tune_controller, trial)
+        if not self._keeps_actors:
+            tune_controller._actor_cache.increase_max(trial.placement_group_factory, self._n_workers)
+            self._keeps_actors = True
 
     def on_trial_result(self, tune_controller: Any, trial: RayTrial, result: dict[str, Any]) -> str:
         """Take a report."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from analysis.tensorboard_log import TensorBoardLog
-
 from cluster.engine import Observer
 from cluster.events import Event
 from cluster.live_view import PlainView, TerminalView

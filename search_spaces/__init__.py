@@ -1,6 +1,8 @@
 """SPACES: what is searched, by family. A space knows the names of parameters and nothing of models or data."""
 
 import importlib
+import sys
+from pathlib import Path
 
 from search_spaces import lightmmoe
 from search_spaces.space import SearchSpace
@@ -21,6 +23,8 @@ def load_space(name: str) -> SearchSpace:
             f"there is no search space {name!r}; known: {', '.join(SPACES)}, or your own as package.module:SPACE"
         )
     module_name, _, attribute = name.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:  # launch.py may lie elsewhere than the user's module
+        sys.path.append(here)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # a user's module may raise anything

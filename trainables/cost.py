@@ -4,9 +4,10 @@ import time
 
 import torch
 
+from trainables.adam import Adam
 from trainables.models.base import DetectorConfig, Family
 from trainables.tasks.anomaly import AnomalyTask, PreparedSeries
-from trainables.training import make_optimizer, torch_generator, train_epoch
+from trainables.training import torch_generator, train_epoch
 
 _MEASURED_STEPS = 20
 
@@ -18,7 +19,7 @@ def seconds_per_epoch(
     torch.set_num_threads(n_threads)
     device = torch.device("cpu")
     model = family.build(config, series.n_features, torch_generator("cpu", 0, "cost"))
-    optimizer = make_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = Adam(model.parameters(), learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     windows, targets = task.training_set(series, config, device)
     few = range(targets.start, min(targets.stop, targets.start + _MEASURED_STEPS * config.batch_size))
     elapsed = []

@@ -30,6 +30,8 @@ class Segment:
     checkpoint_folder: str
     prediction_file: str
     full_test: bool
+    all_objectives: bool
+    """Whether the last epoch computes every objective and not just the study's."""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Segment":

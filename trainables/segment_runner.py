@@ -4,6 +4,7 @@ Each (configuration, series, seed) of the trial is a run with a model of its own
 """
 
 import math
+import os
 import platform
 import time
 import traceback
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from trainables.adam import Adam
 from trainables.checkpoints import BadCheckpointError, load_checkpoint, save_checkpoint
 from trainables.efficiency import MemoryMeter, measure_speed
 from trainables.models import FAMILIES
@@ -23,7 +25,7 @@ from trainables.predictions import write_predictions
 from trainables.segment import Segment
 from trainables.tasks.anomaly import AnomalyTask, Outcome
 from trainables.tasks.base import StudyData
-from trainables.training import DivergedError, make_optimizer, torch_generator, train_epoch
+from trainables.training import DivergedError, torch_generator, train_epoch
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
 """Beyond the epochs that ask for one, a checkpoint is written when this much work would be lost."""
@@ -34,7 +36,7 @@ class _Run:
     """One model on one series."""
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Adam
     losses: list[float] = field(default_factory=list)
 
 
@@ -142,9 +144,9 @@ class SegmentRunner:
         return train_s
 
     def _validate(self) -> dict[str, dict[str, float]]:
-        """Compute the study's objective, and at full fidelity every other one too."""
-        full = self._epoch >= self.segment.max_epochs
-        names = self.task.objectives.keys() if full else {self.data.objective.name}
+        """Compute the study's objective, and at the end every other one too if that is wanted."""
+        every = self.segment.all_objectives and self._epoch >= self.segment.max_epochs
+        names = self.task.objectives.keys() if every else {self.data.objective.name}
         return {
             name: self.task.validate(
                 self.task.detector(self._runs[name].model, self._config),
@@ -178,9 +180,9 @@ class SegmentRunner:
     def _make_run(self, name: str) -> _Run:
         generator = torch_generator("cpu", self.segment.seed, name, "weights")
         model = self._family.build(self._config, self.data.series[name].n_features, generator).to(self.device)
-        optimizer = make_optimizer(
-            model, learning_rate=self._config.learning_rate, weight_decay=self._config.weight_decay
-        )  # fmt: skip
+        optimizer = Adam(
+            model.parameters(), learning_rate=self._config.learning_rate, weight_decay=self._config.weight_decay
+        )
         return _Run(model=model, optimizer=optimizer)
 
     def _save_if_due(self) -> dict[str, int] | None:
@@ -207,6 +209,7 @@ class SegmentRunner:
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {
             "node": platform.node(),
+            "process": os.getpid(),
             "device": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu",
             "peak_memory_mb": self._memory.peak_mb(),
         }

@@ -62,6 +62,25 @@ def test_confirmation_seeds_are_shared_and_fresh(tmp_path: Path) -> None:
     assert searched.isdisjoint(next(iter(by_config.values())))
 
 
+def test_idle_workers_confirm_the_published_configuration_ahead(tmp_path: Path) -> None:
+    """One long trial is left of the search; the other worker does not wait for it."""
+    engine, _ = make_engine(tmp_path, make_plan(rungs=()))
+    begin(engine, 2)
+    first, second = Worker(engine.next_segment()), Worker(engine.next_segment())
+    while engine.report(second.step()) == "continue":
+        pass
+    ahead = engine.next_segment()
+    assert (ahead.trial_id, dict(ahead.config)) == ("confirm-0000", DEFAULTS)
+    while engine.report(first.step()) == "continue":
+        pass
+    worker = Worker(ahead)
+    while engine.report(worker.step()) == "continue":
+        pass
+    assert run(engine).failure == ""
+    runs = [(trial.config_hash, trial.seed) for trial in engine.state.of_stage("confirm")]
+    assert len(runs) == len(set(runs))
+
+
 def test_a_stopped_trial_is_never_a_candidate(tmp_path: Path) -> None:
     engine, _ = _study(tmp_path, n_trials=30)
     stopped = {trial.config_hash for trial in engine.state.of_stage("search") if trial.status == "STOPPED"}

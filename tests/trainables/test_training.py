@@ -2,20 +2,21 @@ import pytest
 import torch
 
 from tests.conftest import TINY, make_series
+from trainables.adam import Adam
 from trainables.data.windows import CONTEXT, Windows
 from trainables.models.lightmmoe import LightMMoE, LightMMoEConfig
-from trainables.training import DivergedError, make_optimizer, predict, torch_generator, train_epoch
+from trainables.training import DivergedError, predict, torch_generator, train_epoch
 
 
-def _setup(**changes: object) -> tuple[LightMMoE, torch.optim.Optimizer, Windows, LightMMoEConfig]:
+def _setup(**changes: object) -> tuple[LightMMoE, Adam, Windows, LightMMoEConfig]:
     config = LightMMoEConfig.from_dict({**TINY, **changes})
     model = LightMMoE(config, 4, torch_generator("cpu", 0, "weights"))
-    optimizer = make_optimizer(model, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = Adam(model.parameters(), learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     values = torch.from_numpy(make_series().train)
     return model, optimizer, Windows(values, window=config.window, clip=config.clip), config
 
 
-def _train(epochs: range, setup: tuple[LightMMoE, torch.optim.Optimizer, Windows, LightMMoEConfig]) -> list[float]:
+def _train(epochs: range, setup: tuple[LightMMoE, Adam, Windows, LightMMoEConfig]) -> list[float]:
     model, optimizer, windows, config = setup
     return [
         train_epoch(

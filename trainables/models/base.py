@@ -119,6 +119,7 @@ def _convert_one(value: object, option: Any) -> object:
     if option is types.NoneType:
         return None if value is None or value == "none" else _NO_MATCH
     if typing.get_origin(option) is Literal:
+        value = "none" if value is None else value  # on the command line, none is both a choice's name and nothing
         return value if value in typing.get_args(option) and not isinstance(value, bool) else _NO_MATCH
     if option is bool:
         return value if isinstance(value, bool) else _NO_MATCH

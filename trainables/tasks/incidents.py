@@ -4,8 +4,8 @@
 standardised units, and steps are counted from the start of the part.
 
 References:
-    The recipe is our own, drawn after what labelled incidents of server machines look like (their lengths, how many
-    features move, by how much); ``docs/objectives.md`` says what objectives built on it are good for.
+    The recipe is our own, drawn after what labelled incidents of server machines look like: their lengths, how many
+    features move, and by how much.
 """
 
 from dataclasses import dataclass

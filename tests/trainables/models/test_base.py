@@ -18,7 +18,8 @@ def test_numbers_take_their_field_s_type() -> None:
     assert type(config.weight_decay) is float
 
 
-def test_none_may_be_spelt_out() -> None:
+def test_none_is_a_value_or_a_choice_s_name_as_the_parameter_has_it() -> None:
+    assert LightMMoEConfig.from_dict({**PUBLISHED, "expert_kind": None}).expert_kind == "none"
     assert LightMMoEConfig.from_dict({**PUBLISHED, "clip": "none"}).clip is None
 
 

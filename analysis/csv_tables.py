@@ -1,0 +1,117 @@
+"""The tables of a report as CSV, for spreadsheets and papers: all digits, one header line."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from analysis.contenders import Comparison
+from analysis.formatting import format_exactly
+from analysis.intervals import Interval
+from analysis.records import Records
+from analysis.summary import Summary
+
+
+def write_tables(records: Records, summary: Summary) -> dict[str, str]:
+    """Write every table that the study has data for, by name."""
+    tables = {"trials": records.table.to_csv(index=False, lineterminator="\n")}
+    if (comparison := summary.comparison) is not None:
+        tables |= {
+            "configurations": _to_csv(_list_rows(comparison)),
+            "metrics": _to_csv(_list_metrics(comparison)),
+            "parameters": _to_csv(_list_parameters(summary)),
+        }
+        if series := list(_list_series(comparison)):
+            tables["series"] = _to_csv(series)
+    if summary.search.anytime:
+        tables["anytime"] = _to_csv(
+            {
+                "trial_id": point.trial_id,
+                "value": point.value,
+                "best": point.best,
+                "train_s": point.train_s,
+                "wall_s": point.wall_s,
+            }
+            for point in summary.search.anytime
+        )
+    if summary.errors:
+        tables["errors"] = _to_csv(
+            {"n_trials": len(group.trials), "error": group.error, "trials": " ".join(group.trials)}
+            for group in summary.errors
+        )
+    return tables
+
+
+def _list_rows(comparison: Comparison) -> Iterable[Mapping[str, Any]]:
+    for row in comparison.rows:
+        yield {
+            "row": row.label,
+            "kind": row.kind,
+            "is_best": row.is_best,
+            "is_published": row.is_published,
+            "judgement": "" if row.is_best else row.judgement,
+            "n_seeds": row.n_seeds,
+            "n_failed": row.n_failed,
+            "search_score": row.search_score,
+            **_columns("objective", row.objective),
+            **_columns(comparison.yardstick.name, row.score),
+            **_columns("difference_to_best", row.difference_to_best),
+            **_columns("difference_to_published", row.difference_to_published),
+            "n_params": row.cost.n_params,
+            "train_s": row.cost.train_s,
+            "latency_p50_ms": row.cost.latency_p50_ms,
+            "latency_p95_ms": row.cost.latency_p95_ms,
+            "windows_per_s": row.cost.windows_per_s,
+            "peak_memory_mb": row.cost.peak_memory_mb,
+        }
+
+
+def _list_metrics(comparison: Comparison) -> Iterable[Mapping[str, Any]]:
+    for row in comparison.rows:
+        for part, metrics in (("test", row.test), ("full", row.full)):
+            for name, interval in metrics.items():
+                yield {"row": row.label, "part": part, "metric": name, **_interval(interval)}
+
+
+def _list_series(comparison: Comparison) -> Iterable[Mapping[str, Any]]:
+    for row in comparison.rows:
+        for series, metrics in row.by_series.items():
+            for name, interval in metrics.items():
+                yield {"row": row.label, "series": series, "metric": name, **_interval(interval)}
+
+
+def _list_parameters(summary: Summary) -> Iterable[Mapping[str, Any]]:
+    for row in summary.parameters:
+        yield {
+            "parameter": row.name,
+            "value": format_exactly(row.value),
+            "published": format_exactly(row.published),
+            "changed": row.changed,
+            "used": row.used,
+            "searched": row.searched,
+        }
+
+
+def _columns(name: str, interval: Interval | None) -> dict[str, float | None]:
+    mean, low, high = (None, None, None) if interval is None else (interval.mean, interval.low, interval.high)
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+
+
+def _interval(interval: Interval) -> dict[str, Any]:
+    return {
+        "mean": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "n_blocks": interval.n_blocks,
+        "n_series": interval.n_series,
+        "note": interval.note,
+    }
+
+
+def _to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    rows = list(rows)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()

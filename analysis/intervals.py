@@ -1,0 +1,107 @@
+"""Means and paired differences over (series, seed) blocks, with t intervals stratified by series.
+
+``[S, K]`` = series, seeds; NaN marks a block that is missing. An interval speaks for *these* series: seeds are what is
+drawn at random, series are fixed strata, each with a variance of its own.
+
+References:
+    Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (rliable), for
+    statistics as functions of ``[runs, tasks]``. We depart from its percentile bootstrap, which covers 83 % instead of
+    95 % at five seeds, and keep the pairing of seeds, which it loses.
+    Welch 1947, "The generalization of Student's problem"; Satterthwaite 1946, equation 17, for the degrees of freedom.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit  # the t quantile, without the second that scipy.stats takes to import
+
+CONFIDENCE = 0.95
+ROUNDING = 1e-12
+"""Scores that are no further apart are equal: the same sum in another order."""
+
+Blocks = NDArray[np.float64]
+"""``[S, K]``"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A mean over blocks, and where seeds leave room for it."""
+
+    mean: float
+    low: float | None = None
+    """``None`` where the seeds are too few for an interval."""
+    high: float | None = None
+    n_blocks: int
+    n_series: int
+    n_dropped: int = 0
+    """Blocks left out because only one of two arms has them."""
+    note: str = ""
+    """What a reader must know before trusting the bounds; empty where nothing is special."""
+
+    def negated(self) -> "Interval":
+        """Return the interval of the opposite difference."""
+        low, high = (None if bound is None else -bound for bound in (self.high, self.low))
+        return dataclasses.replace(self, mean=-self.mean, low=low, high=high)
+
+
+def mean_interval(values: Blocks, *, confidence: float = CONFIDENCE) -> Interval | None:
+    """Average over series the means over their seeds.
+
+    Args:
+        values: ``[S, K]``; a series without any value is left out.
+        confidence: Share of intervals that hold the true mean, 0 to 1.
+
+    Returns:
+        The mean with its t interval: the variance is the sum over series of ``var_s / n_s``, divided by ``S ** 2``.
+        ``None`` where there is no value at all.
+    """
+    by_series = [row[~np.isnan(row)] for row in np.atleast_2d(values)]
+    by_series = [row for row in by_series if len(row)]
+    if not by_series:
+        return None
+    interval = Interval(
+        mean=float(np.mean([row.mean() for row in by_series])),
+        n_blocks=sum(len(row) for row in by_series),
+        n_series=len(by_series),
+    )
+    fewest = min(len(row) for row in by_series)
+    if fewest < 2:
+        return dataclasses.replace(interval, note="one seed, so no interval")
+    return _with_bounds(interval, by_series, fewest, confidence)
+
+
+def paired_difference(first: Blocks, second: Blocks, *, confidence: float = CONFIDENCE) -> Interval | None:
+    """Average the differences ``first - second`` within blocks.
+
+    Args:
+        first: ``[S, K]``
+        second: ``[S, K]``, the same series and seeds in the same places; ``[S, 1]`` for what draws nothing at random.
+            Arms whose seeds are independent of each other may be paired in any fixed order: that costs degrees of
+            freedom and nothing else.
+        confidence: As for :func:`mean_interval`.
+
+    Returns:
+        The mean difference with its interval and the number of blocks that only one arm has; ``None`` where no block
+        is shared.
+    """
+    first, second = np.broadcast_arrays(first, second)
+    difference = first - second
+    difference[np.abs(difference) < ROUNDING] = 0.0
+    interval = mean_interval(difference, confidence=confidence)
+    if interval is None:
+        return None
+    return dataclasses.replace(interval, n_dropped=int(np.sum(np.isnan(first) != np.isnan(second))))
+
+
+def _with_bounds(interval: Interval, by_series: list[Blocks], fewest: int, confidence: float) -> Interval:
+    # Equal floats can have a variance of 1e-33, from which no degrees of freedom follow.
+    terms = [0.0 if np.ptp(row) == 0 else float(row.var(ddof=1)) / len(row) for row in by_series]
+    total = sum(terms)
+    if total == 0:
+        return dataclasses.replace(interval, low=interval.mean, high=interval.mean, note="no spread over the seeds")
+    freedom = total**2 / sum(term**2 / (len(row) - 1) for term, row in zip(terms, by_series, strict=True))
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * total**0.5 / len(by_series)
+    note = "two seeds, so indicative only" if fewest == 2 else ""
+    return dataclasses.replace(interval, low=interval.mean - half, high=interval.mean + half, note=note)

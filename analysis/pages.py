@@ -1,0 +1,251 @@
+"""A report's page and its Markdown, from the templates. Everything that a user may have typed is escaped."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis import formatting
+from analysis.contenders import Comparison, Contender
+from analysis.drawing import COLOURS, Picture
+from analysis.metric_catalogue import METRICS, RANDOM, label_baseline, label_metric
+from analysis.origin import Provenance
+from analysis.records import Trial
+from analysis.summary import Summary
+from analysis.threats import Threat
+from analysis.verdict import Verdict
+
+MOST_TRIALS = 200
+"""Rows of the trial table on the page; the CSV file has all."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+READERS = """\
+pandas.read_parquet("trials").sort_values("event_seq").drop_duplicates("trial_id", keep="last")
+duckdb.sql("FROM 'trials/*.parquet' QUALIFY event_seq = max(event_seq) OVER (PARTITION BY trial_id)")
+polars.read_parquet("trials/*.parquet").sort("event_seq").unique("trial_id", keep="last", maintain_order=True)"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """What a report shows."""
+
+    summary: Summary
+    verdict: Verdict
+    threats: tuple[Threat, ...]
+    pictures: Mapping[str, Picture]
+    trials: tuple[Trial, ...]
+
+
+def render_page(content: Content) -> str:
+    """Render the self-contained page."""
+    environment = Environment(**_SETTINGS, autoescape=True)
+    return environment.get_template("report.html.j2").render(
+        **_make_context(content),
+        css=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        themes={
+            theme: "".join(f"--fig-{name}: {getattr(colour, theme)}; " for name, colour in COLOURS.items()).rstrip()
+            for theme in ("light", "dark")
+        },
+        trials=choose_trials(content.trials, content.summary.provenance.direction == "maximize"),
+        n_trials=len(content.trials),
+        readers=READERS,
+    )
+
+
+def render_markdown(content: Content) -> str:
+    """Render the short form, fit for a comment on a pull request."""
+    # Jinja2 escapes for HTML alone; here every expression passes through our own escape on its way out.
+    environment = Environment(**_SETTINGS, autoescape=False, finalize=_escape_unless_safe)
+    text = environment.get_template("report.md.j2").render(
+        **_make_context(content),
+        fenced=_fence,
+        interval=formatting.format_interval,
+        difference=formatting.format_difference,
+    )
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    """Take from a text what Markdown, tables included, would read as markup."""
+    text = " ".join(text.split())
+    text = re.sub(r"([\\`*|~])", r"\\\1", text)
+    text = re.sub(r"(?<!\w)_|_(?!\w)|\](?=[(\[:])", r"\\\g<0>", text)
+    return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;")
+
+
+def choose_trials(trials: Sequence[Trial], maximize: bool, most: int = MOST_TRIALS) -> list[Trial]:
+    """List the search's trials, the best first, then all others; of too many, the worst of the search are left out."""
+    searched = [trial for trial in trials if trial.stage == "search"]
+    others = [trial for trial in trials if trial.stage != "search"][:most]
+    ranks = {"COMPLETED": 0, "STOPPED": 1, "RUNNING": 2}
+
+    def rank(trial: Trial) -> tuple[int, int, float]:
+        value = 0.0 if trial.objective is None else trial.objective
+        return ranks.get(trial.status, 3), -trial.epochs_run, -value if maximize else value
+
+    return [*sorted(searched, key=rank)[: most - len(others)], *others]
+
+
+_SETTINGS: dict[str, Any] = {
+    "loader": FileSystemLoader(_TEMPLATES),
+    "undefined": StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "keep_trailing_newline": True,
+}
+
+
+def _escape_unless_safe(value: object) -> object:
+    return value if isinstance(value, Markup) else escape_markdown(str(value))
+
+
+def _fence(text: str) -> Markup:
+    """Fence a command so that no backtick in it ends the fence."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return Markup(f"{fence}sh\n{text}\n{fence}")
+
+
+def _describe_standing(row: Contender) -> str:
+    if row.is_best:
+        return "best"
+    return {
+        "undecided": "tied with the best",
+        "better": "beats the best",
+        "worse": "worse",
+        "unjudged": "cannot be judged",
+    }[row.judgement]
+
+
+def _make_context(content: Content) -> dict[str, Any]:
+    summary, comparison = content.summary, content.summary.comparison
+    shown = comparison.shown if comparison is not None and comparison.yardstick.on_test else ()
+    return {
+        "summary": summary,
+        "origin": summary.provenance,
+        "comparison": comparison,
+        "verdict": content.verdict,
+        "threats": content.threats,
+        "pictures": content.pictures,
+        "sections": _list_sections(comparison),
+        "tiles": _choose_tiles(comparison),
+        "other_metrics": [name for name in shown if comparison and name != comparison.yardstick.name],
+        "full_metrics": [name for name in shown if comparison and any(name in row.full for row in comparison.rows)],
+        "per_series": _list_series(comparison),
+        "definitions": [METRICS[name] for name in shown if name in METRICS],
+        "searched": [row.name for row in summary.parameters if row.searched not in ("not searched", "fixed by --set")],
+        "statuses": sorted({status for counts in summary.trials.values() for status in counts}),
+        "failures": _count_failures(summary),
+        **_describe_origin(summary.provenance),
+        "search_line": describe_search(summary),
+        "trial_line": _count_trials,
+        **_WRITERS,
+    }
+
+
+_WRITERS: dict[str, Any] = {
+    "score": formatting.format_score,
+    "signed": formatting.format_signed,
+    "whole": formatting.format_count,
+    "seconds": formatting.format_seconds,
+    "quantity": formatting.format_quantity,
+    "value": formatting.format_value,
+    "count": formatting.count,
+    "join": formatting.join_names,
+    "label": label_metric,
+    "standing": _describe_standing,
+}
+
+
+def _count_failures(summary: Summary) -> int:
+    return sum(counts.get(status, 0) for counts in summary.trials.values() for status in ("FAILED", "LOST"))
+
+
+def _list_sections(comparison: Comparison | None) -> list[tuple[str, str]]:
+    result = [("best", "Best configurations"), ("configuration", "The best one")]
+    if _list_series(comparison):
+        result.append(("series", "Series by series"))
+    return [
+        ("verdict", "Verdict"),
+        ("origin", "Where this comes from"),
+        *(result if comparison is not None else ()),
+        ("search", "How the search went"),
+        *([("threats", "What to hold against it")] if comparison is not None else ()),
+        ("appendix", "Appendix"),
+    ]
+
+
+def _choose_tiles(comparison: Comparison | None) -> list[tuple[str, Contender]]:
+    """Choose the rows that stand large in the verdict."""
+    if comparison is None:
+        return []
+    tiles = [(f"best: {comparison.best.label}", comparison.best)]
+    if comparison.published is not None and not comparison.best.is_published:
+        tiles.append(("published", comparison.published))
+    baselines = comparison.baselines[:1]
+    baselines += tuple(row for row in comparison.baselines[1:] if row.label == label_baseline(RANDOM))
+    tiles += [(f"{row.label}, untrained", row) for row in baselines]
+    return [(title, row) for title, row in tiles if row.score is not None]
+
+
+def _list_series(comparison: Comparison | None) -> list[str]:
+    """List the series that have a score on the test part."""
+    if comparison is None or not comparison.yardstick.on_test:
+        return []
+    name, rows = comparison.yardstick.name, comparison.rows
+    return [series for series in comparison.best.by_series if any(name in row.by_series[series] for row in rows)]
+
+
+def _describe_origin(origin: Provenance) -> dict[str, str | None]:
+    hardware = [str(value) for name, value in origin.hardware.items() if value is not None and name != "cpus"]
+    if origin.hardware.get("cpus"):
+        hardware.append(formatting.count(origin.hardware["cpus"], "core"))
+    changes = {None: "", True: ", with uncommitted changes", False: ", clean"}[origin.git_dirty]
+    search = [
+        None if origin.budget is None else formatting.count(origin.budget, "trial"),
+        origin.sampler,
+        origin.scheduler,
+        None if origin.max_epochs is None else f"at most {formatting.count(origin.max_epochs, 'epoch')}",
+    ]
+    created = origin.created_at and re.sub(
+        r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*(\+00:00|Z)$", r"\1 \2 UTC", origin.created_at
+    )
+    return {
+        "created_line": created,
+        "machine_line": ", ".join(hardware) or None,
+        "commit_line": None if origin.git_commit is None else origin.git_commit + changes,
+        "version_line": ", ".join(f"{name} {version}" for name, version in origin.versions.items()) or None,
+        "sampler_line": ", ".join(part for part in search if part) or None,
+    }
+
+
+def describe_search(summary: Summary) -> str:
+    """Say in words how many trials ended how, and what early stopping saved."""
+    search, counts = summary.search, summary.trials.get("search", {})
+    if not search.n_trials:
+        return "No trial has begun."
+    failed = counts.get("FAILED", 0) + counts.get("LOST", 0)
+    parts = [
+        f"{search.n_completed:,} reached full fidelity",
+        f"{counts.get('STOPPED', 0):,} stopped early" if counts.get("STOPPED") else "",
+        f"{failed:,} failed" if failed else "",
+        f"{counts.get('RUNNING', 0):,} not over" if counts.get("RUNNING") else "",
+    ]
+    text = f"{formatting.count(search.n_trials, 'trial')}: {', '.join(part for part in parts if part)}."
+    if search.thrift.saved_share > 0:
+        text += (
+            f" Early stopping ran {search.thrift.epochs_run:,} of {search.thrift.epochs_without:,} epochs and saved "
+            f"{formatting.format_share(search.thrift.saved_share)}."
+        )
+    if search.exhausted:
+        text += " The space held no further configuration."
+    return text
+
+
+def _count_trials(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {status.lower()}" for status, number in counts.items())

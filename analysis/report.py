@@ -1,0 +1,88 @@
+"""Writes a study's report: a page, Markdown, tables, figures and a machine-readable summary. Computes nothing."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.csv_tables import write_tables
+from analysis.figures import draw_figures
+from analysis.pages import Content, render_markdown, render_page
+from analysis.reading import StudyFolder
+from analysis.records import read_records
+from analysis.summary import SCHEMA, Summary, summarize
+from analysis.threats import Threat, find_threats
+from analysis.verdict import Verdict, conclude
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A report that was written."""
+
+    html: Path
+    summary: dict[str, Any]
+    """The content of ``summary.json``."""
+    verdict: list[str]
+    """Plain sentences, the answer first."""
+
+
+def write_report(folder: str | Path) -> Report:
+    """Write the report of a study into its folder, whatever state it is in; one that is there is replaced.
+
+    The same data and the same code give the same bytes.
+
+    Args:
+        folder: The study's, local or as a ``pyarrow.fs`` URI.
+
+    Raises:
+        ValueError: If there is no study, or a segment cannot be read.
+    """
+    records = read_records(folder)
+    summary = summarize(records)
+    verdict, threats = conclude(summary), find_threats(summary)
+    pictures = draw_figures(summary)
+    content = Content(
+        summary=summary,
+        verdict=verdict,
+        threats=threats,
+        pictures={picture.name: picture for picture in pictures},
+        trials=records.trials,
+    )
+    plain = json.dumps(to_plain(summary, verdict, threats), indent=1, allow_nan=False)
+    files: dict[str, bytes] = {
+        "summary.json": f"{plain}\n".encode(),
+        **{f"tables/{name}.csv": text.encode() for name, text in write_tables(records, summary).items()},
+        **{f"figures/{picture.name}.svg": picture.standalone_svg.encode() for picture in pictures},
+        **{f"figures/{picture.name}.png": picture.png for picture in pictures},
+        "report.md": render_markdown(content).encode(),
+        "report.html": render_page(content).encode(),
+    }
+    target = StudyFolder(folder)
+    for name, data in files.items():
+        _write(target, f"report/{name}", data)
+    html = Path(target.root / "report" / "report.html")
+    return Report(html=html, summary=json.loads(plain), verdict=verdict.sentences())
+
+
+def to_plain(summary: Summary, verdict: Verdict, threats: tuple[Threat, ...]) -> dict[str, Any]:
+    """Turn a result into plain values, fit for JSON. Learning curves are left out: they are in ``metrics/``."""
+    plain = dataclasses.asdict(summary)
+    del plain["search"]["curves"]
+    best = None if summary.comparison is None else summary.comparison.best
+    return {
+        "schema": SCHEMA,
+        "verdict": dataclasses.asdict(verdict),
+        "best": None
+        if best is None
+        else {"label": best.label, "config": dict(best.config), "score": best.score and dataclasses.asdict(best.score)},
+        "threats": [dataclasses.asdict(threat) for threat in threats],
+        **plain,
+    }
+
+
+def _write(target: StudyFolder, name: str, data: bytes) -> None:
+    path = target.root / name
+    target.filesystem.create_dir(str(path.parent), recursive=True)
+    with target.filesystem.open_output_stream(str(path)) as stream:
+        stream.write(data)
