@@ -105,12 +105,14 @@ def _conclude(result: Any, report: "BackgroundReport", *, as_json: bool) -> int:
         print("\n".join(["", *written.verdict, "", f"report: {written.html}"]))
         summary |= {"best": written.summary["best"], "report": str(written.html)}
     if result.failure:
-        print(f"the study failed: {result.failure}", file=sys.stderr)
+        print(f"error: {result.failure}", file=sys.stderr)
     if as_json:
         statuses = load_trials(result.folder)["status"].value_counts()
         summary |= {"trials": {name: int(count) for name, count in statuses.items()}}
         print(json.dumps(summary | {"seconds": round(result.seconds, 1)}))
-    return {"finished": EXIT_DONE, "failed": EXIT_FAILED, "interrupted": EXIT_INTERRUPTED}[result.reason]
+    if result.failure:
+        return EXIT_FAILED
+    return EXIT_INTERRUPTED if result.reason == "interrupted" else EXIT_DONE
 
 
 class BackgroundReport:

@@ -111,6 +111,7 @@ class TrialRows:
             study: The content of ``study.json``.
         """
         self._study = study
+        self.schema = trial_schema(study["columns"])
         self._columns: Mapping[str, str] = study["columns"]
         self._rungs = frozenset(study["rungs"])
         self._began = datetime.fromisoformat(study["created_at"]).timestamp()

@@ -1,11 +1,11 @@
 """From a question to a finished study folder: the main path of the engine."""
 
+import contextlib
 import json
 import os
 import platform
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ class StudyResult:
     folder: Path
     reason: Literal["finished", "failed", "interrupted"]
     failure: str
-    """Why it failed; empty otherwise."""
+    """Why it failed, or what interrupted it if not the user; empty otherwise."""
     seconds: float
     """Of this driver."""
 
@@ -218,7 +218,7 @@ def _drive(
     began: float,
 ) -> StudyResult:
     """Run a study from wherever its log stands to its end, or until it is interrupted."""
-    with closing(EventLog(folder / "events")) as log:
+    with contextlib.closing(EventLog(folder / "events")) as log:
         segments = SegmentWriter(folder, TrialRows(study))
         for event in log.replay:
             segments.replay(event)
@@ -243,12 +243,17 @@ def _drive(
             finished = _run_to_end(engine, resolved, resources)
         except KeyboardInterrupt:
             pass  # every event is on record, so stopping anywhere is clean
+        except Exception:
+            if engine.write_error is None:
+                raise
         finally:
             for observer in observers:
-                observer.close()
+                with contextlib.suppress(OSError) if engine.write_error else contextlib.nullcontext():
+                    observer.close()
         seconds = time.monotonic() - began
         if finished is None:
-            return StudyResult(folder=folder, reason="interrupted", failure="", seconds=seconds)
+            failure = engine.write_error and f"{folder} cannot be written: {engine.write_error}; make room and resume"
+            return StudyResult(folder=folder, reason="interrupted", failure=failure or "", seconds=seconds)
         reason: Literal["finished", "failed"] = "failed" if finished.failure else "finished"
         return StudyResult(folder=folder, reason=reason, failure=finished.failure, seconds=seconds)
 

@@ -69,16 +69,26 @@ class Engine:
         self._log, self._plan, self._restricted, self._proposer = log, plan, restricted, proposer
         self._folder, self._full_test, self._gpus = folder, full_test, gpus_per_trial
         self._observers = observers
+        self.write_error: OSError | None = None
+        """Why the study's folder cannot be written any more; Ray Tune hides from its caller what ended it."""
         for event in log.replay:
             self._apply(event)
         log.replay = []
 
     def put(self, kind: str, fields: Mapping[str, Any]) -> None:
-        """Record an event, then let it take effect."""
-        event = self._log.append(kind, fields)
-        self._apply(event)
-        for observer in self._observers:
-            observer.apply(event, self.state)
+        """Record an event, then let it take effect.
+
+        Raises:
+            OSError: If the study's folder cannot be written any more; the study can only be resumed.
+        """
+        try:
+            event = self._log.append(kind, fields)
+            self._apply(event)
+            for observer in self._observers:
+                observer.apply(event, self.state)
+        except OSError as error:
+            self.write_error = error
+            raise
 
     def next_segment(self) -> Segment | Wait | Finished:
         """Decide until there is work for a worker, nothing can begin, or the study is over."""
@@ -98,10 +108,17 @@ class Engine:
 
         Returns:
             ``continue``, or why the segment is over: ``stop`` or ``complete``.
+
+        Raises:
+            OSError: If the worker or the driver cannot write to the study's folder any more. That is no fault of the
+                trial, so nothing is recorded against it.
         """
         trial = self.state.trials[report["trial"]]
         if report["attempt"] != trial.attempts or trial.handed_out is None:
             return "stop"  # a worker that was given up for lost, or works for a driver that is gone
+        if "unwritable" in report:
+            self.write_error = OSError(report["unwritable"])
+            raise self.write_error
         identity = {"trial": trial.trial_id, "attempt": trial.attempts, "work": report["work"]}
         if "failed" in report:
             traceback = {"traceback": report["traceback"]} if "traceback" in report else {}

@@ -16,11 +16,11 @@ from typing import IO, Any, NamedTuple
 LOG_NAME = "log.jsonl"
 
 
-class StudyLockedError(Exception):
+class StudyLockedError(ValueError):
     """Another driver works on the study."""
 
 
-class CorruptLogError(Exception):
+class CorruptLogError(ValueError):
     """A line in the middle of the log cannot be read."""
 
 
@@ -63,16 +63,29 @@ class EventLog:
         self.replay = scanned.events
         """The events that were there, for the caller to apply."""
         self._next_seq = len(scanned.events)
-        self._file = (folder / LOG_NAME).open("ab")
-        self._file.truncate(scanned.n_bytes)
+        # Without a buffer: what could not be written must not come back with a later line.
+        self._file = (folder / LOG_NAME).open("ab", buffering=0)
+        self._n_bytes = scanned.n_bytes
+        self._file.truncate(self._n_bytes)
         os.fsync(self._file.fileno())
 
     def append(self, kind: str, fields: Mapping[str, Any]) -> Event:
-        """Append an event and return once it is on disk."""
+        """Append an event and return once it is on disk.
+
+        Raises:
+            OSError: If it cannot be written, as on a full disk; the log then ends with the event before.
+        """
         event = Event(seq=self._next_seq, time=time.time(), kind=kind, fields=fields)
-        self._file.write(event.to_line().encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = event.to_line().encode()
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._n_bytes)
+            raise
+        self._n_bytes += len(line)
         self._next_seq += 1
         return event
 

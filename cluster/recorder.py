@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.trial_table import TrialRows, to_metric_table, to_trial_table, trial_schema
+from analysis.trial_table import TrialRows, to_metric_table, to_trial_table
 from cluster.events import Event
 from cluster.state import StudyState
 from trainables.whole_files import replace_file
@@ -28,7 +28,6 @@ class SegmentWriter:
             rows: The fold whose rows are written.
         """
         self._folder, self._rows = folder, rows
-        self._schema = trial_schema(rows._study["columns"])
         self._written = {name: _newest_event(folder / name) for name in ("trials", "metrics")}
         self._began = self._last_flush = time.monotonic()
 
@@ -52,7 +51,7 @@ class SegmentWriter:
         rows = [row for row in rows if row["event_seq"] > self._written["trials"]]
         if rows:
             newest = max(row["event_seq"] for row in rows)
-            self._write("trials", newest, to_trial_table(rows, self._schema))
+            self._write("trials", newest, to_trial_table(rows, self._rows.schema))
         metrics = [row for row in self._rows.metric_rows if row[-1] > self._written["metrics"]]
         if metrics:
             self._write("metrics", metrics[-1][-1], to_metric_table(metrics))

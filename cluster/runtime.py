@@ -1,6 +1,7 @@
 """Connecting to Ray: a small cluster of its own on this machine, or one that is there."""
 
 import contextlib
+import gc
 import logging
 import os
 import socket
@@ -60,7 +61,7 @@ def connect(resources: Resources) -> Iterator[int]:
     try:
         yield _n_workers(resources)
     finally:
-        ray.shutdown()
+        _disconnect()
 
 
 def _start(resources: Resources) -> None:
@@ -80,6 +81,21 @@ def _start(resources: Resources) -> None:
             )
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def _disconnect() -> None:
+    """Leave the cluster.
+
+    Ray 2.60 ends the process, with exit code 1, when another thread frees an object reference while it shuts down; and
+    the garbage collector runs in whichever thread allocates, such as the one that writes the report by then. So what is
+    garbage is collected first, and nothing more until Ray is gone.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        gc.enable()
 
 
 def _n_workers(resources: Resources) -> int:

@@ -47,7 +47,7 @@ def run_segments(
 ) -> Finished:
     """Run segments on the cluster that is connected, until the engine says that the study is over."""
     source = SegmentSource(engine)
-    trainable = tune.with_parameters(SegmentTrainable, data=data, n_threads=cpus_per_trial)
+    trainable = tune.with_parameters(SegmentTrainable, data=data, n_threads=cpus_per_trial, use_gpu=gpus_per_trial > 0)
     with _scratch_folder() as scratch, _quiet_ray_tune():
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": cpus_per_trial, "gpu": gpus_per_trial}),

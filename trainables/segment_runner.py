@@ -73,6 +73,8 @@ class SegmentRunner:
             report = {"train": self._train, "test": self._test, "baseline": self._test_baseline}[self.segment.work]()
         except DivergedError as error:
             report = {"failed": str(error)}
+        except OSError as error:  # a full disk says nothing about the configuration
+            report = {"unwritable": str(error)}
         except Exception as error:  # whatever a model raises is a row with its error
             report = {"failed": f"{type(error).__name__}: {error}", "traceback": _short_traceback(error)}
         identity = {"trial": self.segment.trial_id, "attempt": self.segment.attempt, "work": self.segment.work}

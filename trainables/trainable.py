@@ -25,14 +25,22 @@ REPORT = "report"
 class SegmentTrainable(tune.Trainable):
     """Runs one segment at a time and reports one step at a time; it never ends a trial itself."""
 
-    def setup(self, config: dict[str, Any], data: StudyData | None = None, n_threads: int = 1) -> None:
-        """Start the actor, with the study's data as Ray shares it: read-only and without a copy per actor."""
+    def setup(
+        self, config: dict[str, Any], data: StudyData | None = None, n_threads: int = 1, use_gpu: bool = False
+    ) -> None:
+        """Start the actor, with the study's data as Ray shares it: read-only and without a copy per actor.
+
+        Raises:
+            RuntimeError: If a GPU was promised and PyTorch sees none.
+        """
         assert data is not None
+        if use_gpu and not torch.cuda.is_available():
+            raise RuntimeError("a GPU was asked for, but PyTorch sees none; install its CUDA build on this node")
         torch.set_num_threads(n_threads)
         # Weights and moments that decay towards zero would be computed on in the slow denormal form.
         torch.set_flush_denormal(True)
         self._data = data
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._device = torch.device("cuda" if use_gpu else "cpu")
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -14,11 +14,15 @@ def replace_file(path: Path, content: bytes) -> None:
     staging.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = staging / f"{path.parent.name}-{path.name}.{os.getpid()}"
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # on a full disk, half a file is in the way
+        raise
     _sync_folder(path.parent)
 
 

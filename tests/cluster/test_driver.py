@@ -1,7 +1,9 @@
 """Real studies on a real Ray: small models on the sample series."""
 
+import dataclasses
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -12,16 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import ray
+from ray import tune
 
 from analysis import load_metrics, load_trials
+from cluster import recorder
 from cluster.driver import StudyResult, resume_study, run_study
 from cluster.events import Event, EventLog, StudyLockedError, read_events
 from cluster.state import StudyState
 from cluster.study import Resources, StudySpec
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY, make_series
+from trainables.segment import Segment
+from trainables.tasks.anomaly import AnomalyTask
+from trainables.trainable import SEGMENT, SegmentTrainable
 
 SMALL = {
     "n_kernels": 4,
@@ -99,6 +108,81 @@ def test_three_readers_see_the_same_rows(finished: StudyResult) -> None:
     rows = _raw_rows(finished.folder)
     assert rows["pandas"] == rows["duckdb"] == rows["polars"]
     assert len(rows["pandas"]) == len(load_trials(finished.folder))
+
+
+def test_three_readers_see_the_same_rows_during_a_run(
+    local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a notebook sees while trials run: whole rows, of running trials too, the same in every library."""
+    monkeypatch.setattr(recorder, "SHORTEST_WAIT_S", 0.05)
+    seen = []
+
+    class Reader:
+        def apply(self, event: Event, state: StudyState) -> None:
+            folder = tmp_path / "read"
+            if event.kind == "reported" and list((folder / "trials").glob("*.parquet")):
+                rows = _raw_rows(folder)
+                assert rows["pandas"] == rows["duckdb"] == rows["polars"]
+                assert len(rows["pandas"]) <= len(load_trials(folder))  # which adds what only the log holds yet
+                seen.append({status for _, status, *_ in rows["pandas"]})
+
+        def close(self) -> None: ...
+
+    run_study(SPEC, name="read", results=tmp_path, observers=lambda *_: (Reader(),))
+    assert len(seen) > 5
+    assert any("RUNNING" in statuses for statuses in seen)
+    assert {"COMPLETED", "RUNNING"} <= set().union(*seen)
+
+
+def test_every_worker_starts_once(finished: StudyResult) -> None:
+    """Two workers carry out all trials: starting one costs seconds."""
+    events = read_events(finished.folder / "events")
+    assert len({event.fields["facts"]["process"] for event in events if "facts" in event.fields}) == 2
+
+
+def test_workers_share_the_data_without_a_copy(local_ray: None) -> None:
+    """What a worker holds is a read-only view of Ray's shared memory."""
+
+    class Probe(SegmentTrainable):
+        def look(self) -> list[tuple[bool, bool]]:
+            series = self._data.series["tiny"]
+            arrays = [value for value in vars_of(series) if isinstance(value, np.ndarray)]
+            return [(array.flags.writeable, array.flags.owndata) for array in arrays]
+
+    def vars_of(thing: Any) -> list[Any]:
+        return [getattr(thing, field.name) for field in dataclasses.fields(thing)]
+
+    data = AnomalyTask().prepare([make_series(n_steps=5000)], objective="val_loss", labelled_by="time", seed=0)
+    segment = Segment(
+        trial_id="t", attempt=1, work="train", family="lightmmoe", arm="search", seed=0, series=("tiny",), config=TINY,
+        from_epoch=0, max_epochs=1, checkpoint_epochs=(), checkpoint_folder="", prediction_file="", full_test=False,
+        all_objectives=False,
+    )  # fmt: skip
+    worker = ray.remote(tune.with_parameters(Probe, data=data)).remote(config={SEGMENT: segment.to_dict()})
+    flags = ray.get(worker.look.remote())
+    assert len(flags) >= 2
+    assert set(flags) == {(False, False)}
+
+
+def test_a_full_disk_ends_the_driver_and_loses_nothing(finished: StudyResult, local_ray: None, tmp_path: Path) -> None:
+    """A limit on the size of the driver's files stands in for a full disk; then there is room again."""
+    spec = dataclasses.replace(SPEC, trials=24, max_epochs=1)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        stopped = run_study(spec, name="full", results=tmp_path, resources=Resources(max_concurrent=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stopped.reason == "interrupted"
+    assert "cannot be written" in stopped.failure
+    before = load_trials(stopped.folder).set_index("trial_id")
+    ended = before.index[before["status"] != "RUNNING"]
+    assert 0 < len(ended) < 24
+    assert resume_study(stopped.folder, resources=Resources(max_concurrent=1)).reason == "finished"
+    after = load_trials(stopped.folder).set_index("trial_id")
+    assert (after["stage"] == "search").sum() == 24
+    columns = ["status", "objective", "config_json", "epochs_run", "finished_at"]
+    pd.testing.assert_frame_equal(after.loc[ended, columns], before.loc[ended, columns])
 
 
 def test_files_stay_few_and_whole(finished: StudyResult) -> None:

@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,22 @@ def test_events_come_back_in_order(tmp_path: Path) -> None:
     ]
     assert reopened.append("c", {}).seq == 2
     reopened.close()
+
+
+def test_an_event_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: a write is cut short, the next one fails."""
+    log = EventLog(tmp_path)
+    log.append("a", {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            log.append("b", {"text": "x" * 200})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.append("c", {})
+    log.close()
+    assert [(event.seq, event.kind) for event in read_events(tmp_path)] == [(0, "a"), (1, "c")]
 
 
 @pytest.mark.parametrize("torn", [b'{"seq":1,"time":0,"ki', b'{"seq":1,"time":0,"kind":"b"}', b"\x00\x00\x00\n"])
