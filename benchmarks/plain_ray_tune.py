@@ -47,7 +47,7 @@ def train(config: dict[str, Any], series: PreparedSeries, base: dict[str, Any], 
             parts = labelled.in_order(CONTEXT, series.part.tuning.stop, 1024)
             scores = torch.cat([(model(inputs) - wanted).square().mean(dim=1) for inputs, wanted in parts])
         value, _ = best_event_f1(scores.double().numpy(), labels)
-        tune.report({"labelled_event_f1": value, "epoch": epoch, "epoch_s": time.time() - started})
+        tune.report({"labelled_event_f1": value, "epoch": epoch, "began_at": started, "epoch_s": time.time() - started})
 
 
 def main() -> None:
@@ -61,7 +61,6 @@ def main() -> None:
     spec = StudySpec.from_dict(question["spec"])
     resolved = resolve(spec)
     init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    ready = time.time()
     searched = question["configs"]
     space = {
         "learning_rate": tune.loguniform(1e-4, 1e-2),
@@ -99,7 +98,8 @@ def main() -> None:
     frames = [frame for index in range(len(results)) if (frame := results[index].metrics_dataframe) is not None]
     epochs = sum(len(frame) for frame in frames)
     busy_s = sum(float(frame["epoch_s"].sum()) for frame in frames)
-    print(json.dumps({"epochs": epochs, "ready_at": ready, "fit_s": time.time() - ready, "busy_s": busy_s}))
+    first = min(float(frame["began_at"].min()) for frame in frames)
+    print(json.dumps({"epochs": epochs, "first_epoch_at": first, "search_s": time.time() - first, "busy_s": busy_s}))
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def _run_plain(scheduler: str, *, reuse_actors: bool) -> dict[str, float]:
     return {
         "epochs": told["epochs"],
         "whole_s": whole_s,
-        "start_s": told["ready_at"] - began,
-        "search_s": told["fit_s"],
+        "start_s": told["first_epoch_at"] - began,
+        "search_s": told["search_s"],
         "busy_s": told["busy_s"],
     }
 

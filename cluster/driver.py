@@ -21,7 +21,7 @@ from cluster.events import Event, EventLog
 from cluster.proposer import Proposer
 from cluster.provenance import command_line, describe_code, describe_hardware, describe_versions
 from cluster.recorder import SegmentWriter
-from cluster.runtime import check_address, connect
+from cluster.runtime import check_address, check_gpus, connect
 from cluster.study import ResolvedStudy, Resources, StudySpec, check_name, resolve
 from cluster.tuner import run_segments
 from search_spaces.probing import Parameter
@@ -72,9 +72,12 @@ def run_study(
     check_folder(folder)
     resolved = resolve(spec)
     check_address(resources.address)
+    check_gpus(resources)
     study = describe_study(resolved, folder.name)
-    _begin_folder(folder, study)
-    return _drive(resolved, study, folder, resources, spec.trials, observers, began)
+    # What an existing cluster has room for, only the cluster knows: joined before anything is written.
+    with connect(resources) if resources.address else contextlib.nullcontext():
+        _begin_folder(folder, study)
+        return _drive(resolved, study, folder, resources, spec.trials, observers, began)
 
 
 def resume_study(
@@ -106,6 +109,7 @@ def resume_study(
             f"commit {study['code']['git_commit']}, or start a new study"
         )
     check_address(resources.address)
+    check_gpus(resources)
     return _drive(resolved, study, folder, resources, trials, observers, began)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import ray
 
 from cluster.study import Resources
+from trainables.devices import count_gpus
 
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -43,6 +44,19 @@ def check_address(address: str | None) -> str | None:
             "leave --address out to run here"
         ) from error
     return found
+
+
+def check_gpus(resources: Resources) -> None:
+    """Check that a trial's GPUs are on this machine, where it is this machine that carries the study out.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    if resources.address is None and resources.gpus_per_trial > (n_gpus := count_gpus()):
+        raise ValueError(
+            f"`--gpus-per-trial` is {resources.gpus_per_trial:g}, but PyTorch sees {n_gpus} GPUs here; lower it, or "
+            "give a cluster by --address"
+        )
 
 
 @contextlib.contextmanager

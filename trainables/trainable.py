@@ -11,6 +11,7 @@ import torch
 from ray import tune
 
 from trainables.checkpoints import BadCheckpointError
+from trainables.devices import choose_device
 from trainables.segment import Segment
 from trainables.segment_runner import SegmentRunner
 from trainables.tasks.anomaly import AnomalyTask
@@ -34,13 +35,11 @@ class SegmentTrainable(tune.Trainable):
             RuntimeError: If a GPU was promised and PyTorch sees none.
         """
         assert data is not None
-        if use_gpu and not torch.cuda.is_available():
-            raise RuntimeError("a GPU was asked for, but PyTorch sees none; install its CUDA build on this node")
         torch.set_num_threads(n_threads)
         # Weights and moments that decay towards zero would be computed on in the slow denormal form.
         torch.set_flush_denormal(True)
         self._data = data
-        self._device = torch.device("cuda" if use_gpu else "cpu")
+        self._device = choose_device(use_gpu=use_gpu)
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
