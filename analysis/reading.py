@@ -23,9 +23,7 @@ class StudyFolder:
             ValueError: If there is no study.
         """
         text = str(path_or_uri)
-        self.filesystem, root = (
-            pafs.FileSystem.from_uri(text) if "://" in text else (pafs.LocalFileSystem(), text)
-        )  # fmt: skip
+        self.filesystem, root = pafs.FileSystem.from_uri(text) if "://" in text else (pafs.LocalFileSystem(), text)
         self.root = PurePosixPath(root)
         if self.filesystem.get_file_info(str(self.root / "study.json")).type != pafs.FileType.File:
             raise ValueError(f"{text} holds no study (no study.json in it); give the folder of a study")

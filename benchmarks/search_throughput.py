@@ -6,7 +6,7 @@
 Twelve listed configurations of the published sizes (learning rate, dropout and sg_ratio vary) train for three epochs on
 SMD machine-1-6 with two CPUs. Times are those of whole processes, from the command to its end; AblaTune's includes its
 test of the winner, the baselines and the report, which plain Ray Tune does not have. The two take turns. Plain Ray Tune
-runs twice: as documented, with an actor per trial, and with ``reuse_actors``; the ratio that counts is to the faster.
+runs twice: as documented, with an actor per trial, and with ``reuse_actors``; ``ratio`` is to the faster of the two.
 Prints one JSON line.
 """
 

@@ -95,7 +95,7 @@ class Proposer:
             # A stopped trial has no final value: told as complete, it would compete with what was trained to the end.
             complete = fields["verdict"] == "complete"
             self._tell(fields["trial"], TrialState.COMPLETE if complete else TrialState.PRUNED)
-        elif event.kind == "failed" and fields["work"] == "train":
+        elif fields.get("work") == "train" and (event.kind == "failed" or (event.kind == "lost" and fields["final"])):
             self._tell(fields["trial"], TrialState.FAIL)
 
     def _make_sampler(self, number: int, attempt: int) -> BaseSampler:

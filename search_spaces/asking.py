@@ -72,9 +72,7 @@ class Asker:
         self.parameters[name] = None
         if name in self._fixed:
             return self._fixed[name]
-        return self._pass_on(
-            Question(name=name, distribution=self._ranges.get(name, distribution), parameter=name)
-        )  # fmt: skip
+        return self._pass_on(Question(name=name, distribution=self._ranges.get(name, distribution), parameter=name))
 
     def _pass_on(self, question: Question) -> object:
         self.questions[question.name] = question

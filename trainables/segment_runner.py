@@ -108,9 +108,7 @@ class SegmentRunner:
         return self._tested(outcomes, config=dict(self.segment.config), facts=self._facts() | speed)
 
     def _test_baseline(self) -> dict[str, Any]:
-        config, detector = self.task.baseline(
-            self.segment.arm, self.data, seed=self.segment.seed, device=self.device
-        )  # fmt: skip
+        config, detector = self.task.baseline(self.segment.arm, self.data, seed=self.segment.seed, device=self.device)
         outcomes = {name: self._open(name, detector) for name in self.segment.series}
         validation = {
             name: self.task.validate(

@@ -57,7 +57,7 @@ class SegmentTrainable(tune.Trainable):
         try:
             self._runner: SegmentRunner | dict[str, Any] = SegmentRunner(
                 segment, self._data, AnomalyTask(), self._device
-            )  # fmt: skip
+            )
         except BadCheckpointError as error:
             self._runner = _identify(segment) | {"lost": str(error), "bad_checkpoint": segment.from_epoch}
         except Exception as error:  # a configuration that cannot be built is a failed trial, not a dead worker

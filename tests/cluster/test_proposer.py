@@ -26,7 +26,7 @@ def _event(kind: str, **fields: object) -> Event:
 
 
 def _feed(proposer: Proposer, n_trials: int) -> list[dict[str, object]]:
-    """Ask, record and tell trials; every third is stopped, every fifth fails."""
+    """Ask, record and tell trials; every third is stopped, every fifth fails, every eighth loses its workers."""
     configs: list[dict[str, object]] = []
     for number in range(n_trials):
         config, _ = proposer.propose(number, {PLAN.hash_config(one) for one in configs})
@@ -36,6 +36,9 @@ def _feed(proposer: Proposer, n_trials: int) -> list[dict[str, object]]:
         proposer.apply(_event("reported", trial=trial, epoch=1, value=float(config["rate"])))
         if number % 5 == 4:
             proposer.apply(_event("failed", trial=trial, work="train", error="nan"))
+        elif number % 8 == 7:
+            proposer.apply(_event("lost", trial=trial, work="train", reason="", final=False))
+            proposer.apply(_event("lost", trial=trial, work="train", reason="", final=True))
         else:
             verdict = "stop" if number % 3 == 2 else "complete"
             proposer.apply(_event("decided", trial=trial, epoch=1, verdict=verdict))
@@ -62,8 +65,8 @@ def test_stopped_and_failed_trials_are_told_as_what_they_are() -> None:
     _feed(proposer, 10)
     told = [trial for trial in proposer._study.trials if trial.intermediate_values]
     states = [trial.state.name for trial in told]
-    assert states == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE", "FAIL"] * 2 or states[:5] == [
-        "COMPLETE", "COMPLETE", "PRUNED", "COMPLETE", "FAIL"
+    assert states == [
+        "COMPLETE", "COMPLETE", "PRUNED", "COMPLETE", "FAIL", "PRUNED", "COMPLETE", "FAIL", "PRUNED", "FAIL"
     ]  # fmt: skip
     assert all(trial.values is not None for trial in told if trial.state == optuna.trial.TrialState.COMPLETE)
 

@@ -98,9 +98,7 @@ class LightMMoE(nn.Module):
         return predictions.T
 
     def _towers_per_feature(self) -> TowerWeights:
-        weights = TowerWeights(
-            self.tower_hidden, self.tower_hidden_bias, self.tower_output, self.tower_output_bias
-        )  # fmt: skip
+        weights = TowerWeights(self.tower_hidden, self.tower_hidden_bias, self.tower_output, self.tower_output_bias)
         return TowerWeights(*(weight.expand(self.n_features, *weight.shape[1:]) for weight in weights))
 
 

@@ -176,9 +176,7 @@ class AnomalyTask:
 
     def detector(self, model: nn.Module, config: DetectorConfig) -> ForecastDetector:
         """Make a detector of a trained model."""
-        return ForecastDetector(
-            model, window=config.window, clip=config.clip, aggregation=config.score_aggregation
-        )  # fmt: skip
+        return ForecastDetector(model, window=config.window, clip=config.clip, aggregation=config.score_aggregation)
 
     def validate(
         self,
