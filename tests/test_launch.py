@@ -66,7 +66,7 @@ SEARCH = ("--space", "lightmmoe")
         ((*SEARCH, "--name", "../escape"), "`--name` is '../escape'"),
         ((*SEARCH, "--address", "ray://host:10001"), "Ray Client"),
         ((*SEARCH, "--address", "127.0.0.1:1"), "nothing answers there"),
-        ((*SEARCH, "--gpus-per-trial", "99"), "PyTorch sees"),
+        ((*SEARCH, "--gpus-per-trial", "64"), "PyTorch sees"),
         ((*SEARCH, "--address", "somewhere"), "must be `auto` or HOST:PORT"),
         ((*SEARCH, "--max-concurrent", "0"), "`--max-concurrent` is 0"),
         ((*SEARCH, "--config", "none.yaml"), "cannot be read"),
