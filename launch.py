@@ -80,12 +80,14 @@ def _run_study(settings: dict[str, Any]) -> int:
 
     signal.signal(signal.SIGTERM, _interrupt)
     if "resume" in settings:
-        if unknown := [name for name in settings if name not in ("resume", "trials")]:
+        more = {name: settings.pop(name) for name in ("trials", "check_objective") if name in settings}
+        folder = settings.pop("resume")
+        if settings:
             raise ValueError(
-                f"--{unknown[0].replace('_', '-')} cannot be given with --resume: a study's question is fixed; only "
-                "--trials and where it runs may change"
+                f"--{next(iter(settings)).replace('_', '-')} cannot be given with --resume: a study's question is "
+                "fixed; only --trials, --check-objective and where it runs may change"
             )
-        result = resume_study(settings["resume"], trials=settings.get("trials"), resources=resources, observers=watch)
+        result = resume_study(folder, resources=resources, observers=watch, **more)
     else:
         place = _take(settings, ["name", "results"])
         dry_run = settings.pop("dry_run", False)
@@ -250,6 +252,13 @@ def _make_parser() -> argparse.ArgumentParser:
         "--full-test",
         action="store_true",
         help="also state metrics on the whole published test part, which overlaps the labelled one (no)",
+    )
+
+    confirm.add_argument(
+        "--check-objective",
+        type=int,
+        metavar="N",
+        help="after the test, measure on N random configurations how well the objective ranks test scores (0)",
     )
 
     where = parser.add_argument_group("where and with what")

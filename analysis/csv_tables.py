@@ -10,6 +10,7 @@ from analysis.formatting import format_exactly
 from analysis.intervals import Interval
 from analysis.records import Records
 from analysis.summary import Summary
+from analysis.validity import ObjectiveCheck
 
 
 def write_tables(records: Records, summary: Summary) -> dict[str, str]:
@@ -34,6 +35,8 @@ def write_tables(records: Records, summary: Summary) -> dict[str, str]:
             }
             for point in summary.search.anytime
         )
+    if summary.check is not None:
+        tables["objective_check"] = _to_csv(_list_rankings(summary.check))
     if summary.errors:
         tables["errors"] = _to_csv(
             {"n_trials": len(group.trials), "error": group.error, "trials": " ".join(group.trials)}
@@ -89,6 +92,23 @@ def _list_parameters(summary: Summary) -> Iterable[Mapping[str, Any]]:
             "changed": row.changed,
             "used": row.used,
             "searched": row.searched,
+        }
+
+
+def _list_rankings(check: ObjectiveCheck) -> Iterable[Mapping[str, Any]]:
+    for ranking in check.rankings:
+        found = ranking.correlation
+        yield {
+            "objective": ranking.objective,
+            "is_searched": ranking.is_searched,
+            "metric": check.metric,
+            "n_configurations": len(ranking.points),
+            "rank_correlation": None if found is None else found.value,
+            "low": None if found is None else found.low,
+            "high": None if found is None else found.high,
+            "chosen": ranking.chosen,
+            "mean": check.mean,
+            "best": check.best,
         }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.intervals import Interval
+from analysis.intervals import Interval, RankCorrelation
 
 NOT_RECORDED = "not recorded"
 
@@ -30,6 +30,15 @@ def format_interval(interval: Interval | None) -> str:
 def format_difference(interval: Interval | None) -> str:
     """Write a difference with its bounds, each with its sign: ``+0.120 [+0.080, +0.160]``."""
     return "-" if interval is None else _join(interval, format_signed)
+
+
+def format_correlation(correlation: RankCorrelation | None) -> str:
+    """Write a correlation with its bounds and its sign: ``+0.62 [+0.25, +0.83]``."""
+    if correlation is None:
+        return "-"
+    bounds = [] if correlation.low is None else [correlation.low, correlation.high]
+    texts = ["0.00" if abs(value or 0) < 0.005 else f"{value:+.2f}" for value in (correlation.value, *bounds)]
+    return f"{texts[0]} [{texts[1]}, {texts[2]}]" if bounds else texts[0]
 
 
 def format_count(number: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Means and paired differences over (series, seed) blocks, with t intervals stratified by series.
+"""Means and paired differences over (series, seed) blocks, with t intervals stratified by series; rank correlations.
 
 ``[S, K]`` = series, seeds; NaN marks a block that is missing. An interval speaks for *these* series: seeds are what is
 drawn at random, series are fixed strata, each with a variance of its own.
@@ -8,18 +8,27 @@ References:
     statistics as functions of ``[runs, tasks]``. We depart from its percentile bootstrap, which covers 83 % instead of
     95 % at five seeds, and keep the pairing of seeds, which it loses.
     Welch 1947, "The generalization of Student's problem"; Satterthwaite 1946, equation 17, for the degrees of freedom.
+    Bonett and Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
+    Psychometrika 65(1): Fisher's z of a rank correlation r over n pairs has about the variance
+    (1 + r ** 2 / 2) / (n - 3).
 """
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit  # the t quantile, without the second that scipy.stats takes to import
+from scipy.special import ndtri, stdtrit  # quantiles, without the second that scipy.stats takes to import
 
 CONFIDENCE = 0.95
 ROUNDING = 1e-12
 """Scores that are no further apart are equal: the same sum in another order."""
+
+FEWEST_RANKED = 4
+"""Pairs that an interval of a rank correlation needs."""
 
 Blocks = NDArray[np.float64]
 """``[S, K]``"""
@@ -44,6 +53,17 @@ class Interval:
         """Return the interval of the opposite difference."""
         low, high = (None if bound is None else -bound for bound in (self.high, self.low))
         return dataclasses.replace(self, mean=-self.mean, low=low, high=high)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankCorrelation:
+    """Spearman's rank correlation with a 95 % interval over configurations."""
+
+    value: float
+    low: float | None
+    """``None`` with fewer than four configurations."""
+    high: float | None
+    n: int
 
 
 def mean_interval(values: Blocks, *, confidence: float = CONFIDENCE) -> Interval | None:
@@ -93,6 +113,29 @@ def paired_difference(first: Blocks, second: Blocks, *, confidence: float = CONF
     if interval is None:
         return None
     return dataclasses.replace(interval, n_dropped=int(np.sum(np.isnan(first) != np.isnan(second))))
+
+
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation | None:
+    """Compute Spearman's rank correlation; ties have their mean rank.
+
+    Args:
+        first: ``[N]``
+        second: ``[N]``
+
+    Returns:
+        The correlation with its interval (Bonett and Wright); ``None`` where either side has no spread.
+    """
+    ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
+    if any(np.ptp(rank) == 0 for rank in ranks):
+        return None
+    n, value = len(first), float(np.clip(np.corrcoef(ranks[0], ranks[1])[0, 1], -1.0, 1.0))
+    low = high = None
+    if n >= FEWEST_RANKED:
+        # The exact ends have no z; half a swap of neighbours away from them, it has.
+        inside = float(np.clip(value, -1 + 6 / n**3, 1 - 6 / n**3))
+        half = float(ndtri((1 + CONFIDENCE) / 2)) * math.sqrt((1 + inside**2 / 2) / (n - 3))
+        low, high = math.tanh(math.atanh(inside) - half), math.tanh(math.atanh(inside) + half)
+    return RankCorrelation(value=value, low=low, high=high, n=n)
 
 
 def _with_bounds(interval: Interval, by_series: list[Blocks], fewest: int, confidence: float) -> Interval:

@@ -132,7 +132,7 @@ def _make_context(content: Content) -> dict[str, Any]:
         "verdict": content.verdict,
         "threats": content.threats,
         "pictures": content.pictures,
-        "sections": _list_sections(comparison),
+        "sections": _list_sections(summary),
         "tiles": _choose_tiles(comparison),
         "other_metrics": [name for name in shown if comparison and name != comparison.yardstick.name],
         "full_metrics": [name for name in shown if comparison and any(name in row.full for row in comparison.rows)],
@@ -151,6 +151,7 @@ def _make_context(content: Content) -> dict[str, Any]:
 _WRITERS: dict[str, Any] = {
     "score": formatting.format_score,
     "signed": formatting.format_signed,
+    "correlation": formatting.format_correlation,
     "whole": formatting.format_count,
     "seconds": formatting.format_seconds,
     "quantity": formatting.format_quantity,
@@ -166,7 +167,8 @@ def _count_failures(summary: Summary) -> int:
     return sum(counts.get(status, 0) for counts in summary.trials.values() for status in ("FAILED", "LOST"))
 
 
-def _list_sections(comparison: Comparison | None) -> list[tuple[str, str]]:
+def _list_sections(summary: Summary) -> list[tuple[str, str]]:
+    comparison = summary.comparison
     result = [("best", "Best configurations"), ("configuration", "The best one")]
     if _list_series(comparison):
         result.append(("series", "Series by series"))
@@ -175,6 +177,7 @@ def _list_sections(comparison: Comparison | None) -> list[tuple[str, str]]:
         ("origin", "Where this comes from"),
         *(result if comparison is not None else ()),
         ("search", "How the search went"),
+        *([("check", "Does the objective rank?")] if summary.check is not None else ()),
         *([("threats", "What to hold against it")] if comparison is not None else ()),
         ("appendix", "Appendix"),
     ]

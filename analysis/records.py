@@ -62,6 +62,8 @@ class Log:
     sessions: list[Session] = field(default_factory=list)
     budget: int | None = None
     """Search trials that the study may have."""
+    checks: int = 0
+    """Random configurations on which the objective is to be checked."""
     exhausted: bool = False
     """Whether the space ran out of configurations before the budget did."""
     selected: str | None = None
@@ -197,9 +199,9 @@ def _read_log(events: Iterable[Mapping[str, Any]]) -> Log:
 def _take_in(log: Log, event: Mapping[str, Any]) -> None:
     kind = event["kind"]
     if kind == "budget":
-        log.budget, log.exhausted = event["trials"], False
+        log.budget, log.checks, log.exhausted = event["trials"], event.get("checks", 0), False
     elif kind == "exhausted":
-        log.exhausted = True
+        log.exhausted = log.exhausted or event.get("stage", "search") == "search"
     elif kind == "selected":
         log.selected = event["config_hash"]
     elif kind == "test_opened":

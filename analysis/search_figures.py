@@ -1,4 +1,4 @@
-"""Figures of how a search went: the best so far against its cost, and the learning curves."""
+"""Figures of how a search went: the best so far against its cost, the learning curves, what its objective is worth."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -10,6 +10,7 @@ from analysis.convergence import AnytimePoint, Ending, RungCurve, thin_out
 from analysis.drawing import ACCENT, BAD, FAINT, GRID, INK, SECOND, Picture, finish, new_figure
 from analysis.formatting import count
 from analysis.summary import Search, Summary
+from analysis.validity import ObjectiveCheck, Ranking
 
 MOST_CURVES = 200
 MOST_EPOCHS = 60
@@ -20,7 +21,10 @@ MOST_DOTS = 400
 def draw_search(summary: Summary) -> list[Picture]:
     """Draw what the log has on the search; call it within the house style."""
     pictures = [_draw_curves(summary)] if summary.search.curves else []
-    return pictures + (_draw_anytime(summary) if summary.search.anytime else [])
+    pictures += _draw_anytime(summary) if summary.search.anytime else []
+    if summary.check is not None and summary.check.searched is not None:
+        pictures.append(_draw_ranking(summary.check, summary.check.searched))
+    return pictures
 
 
 def _draw_anytime(summary: Summary) -> list[Picture]:
@@ -84,6 +88,22 @@ def _draw_best_so_far(
     axes.set_ylabel(objective)
     _zoom(axes, [point.value for point in shown])
     return finish(figure, name=name, title=title, caption=caption)
+
+
+def _draw_ranking(check: ObjectiveCheck, ranking: Ranking) -> Picture:
+    figure, axes = new_figure(2.9)
+    axes.plot(*zip(*ranking.points, strict=True), "o", color=ACCENT, ms=4.5, mew=0)
+    axes.grid()
+    axes.set_xlabel(ranking.objective)
+    axes.set_ylabel(check.label)
+    return finish(
+        figure,
+        name="objective-check",
+        title=f"{check.label} on the test part against {ranking.objective}, for random configurations",
+        caption=f"Each dot is one of {count(len(ranking.points), 'random configuration')}, trained to full fidelity: "
+        f"what the search would have seen ({ranking.objective}) against what the report is about ({check.label}, "
+        "untouched test part).",
+    )
 
 
 def _unit_of(longest_s: float) -> tuple[str, float]:

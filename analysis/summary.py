@@ -21,10 +21,11 @@ from analysis.convergence import (
 from analysis.formatting import format_range
 from analysis.origin import Provenance, describe_origin
 from analysis.records import Records, Trial
+from analysis.validity import ObjectiveCheck, check_objectives
 
 SCHEMA = "ablatune-report/1"
 
-Phase = Literal["search", "confirmation", "test", "finished", "failed"]
+Phase = Literal["search", "confirmation", "test", "check", "finished", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +84,14 @@ class Summary:
     commands: Mapping[str, str]
     """How to reproduce each configuration, by label."""
     search: Search
+    check: ObjectiveCheck | None
+    """How well the objective ranks, where that was measured."""
     notes: tuple[str, ...]
+
+    @property
+    def is_decided(self) -> bool:
+        """Tell whether the rows of the comparison are final."""
+        return self.phase in ("check", "finished", "failed")
 
 
 def summarize(records: Records) -> Summary:
@@ -98,6 +106,7 @@ def summarize(records: Records) -> Summary:
         parameters=_list_parameters(records.study, comparison.best) if comparison else (),
         commands=_list_commands(records.study, comparison.configurations) if comparison else {},
         search=_describe_search(records),
+        check=check_objectives(records),
         notes=tuple(records.study.get("notes", ())),
     )
 
@@ -125,7 +134,9 @@ def _find_phase(records: Records) -> Phase:
         return "finished"
     if records.study["spec"]["confirm_top"] > 0 and ("confirm" in running or records.log.selected is None):
         return "confirmation"
-    return "test" if "baseline" in running or _awaits_test(records) else "finished"
+    if "baseline" in running or _awaits_test(records):
+        return "test"
+    return "check" if records.log.checks else "finished"
 
 
 def _any_completed(trials: Sequence[Trial]) -> bool:

@@ -70,7 +70,7 @@ def study_records(study: Mapping[str, Any]) -> bytes:
         time_created_secs=created,
         hparam_infos=[
             _describe_choices("stage", STAGES),
-            _describe_choices("arm", ("search", "candidate", "published", *study["baselines"])),
+            _describe_choices("arm", ("search", "candidate", "published", "random_configuration", *study["baselines"])),
             *(_describe_parameter(parameter, study["columns"]) for parameter in study["parameters"]),
         ],
         metric_infos=[

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from analysis.contenders import Comparison
-from analysis.formatting import count, format_interval, format_score, join_names
+from analysis.formatting import count, format_correlation, format_interval, format_score, join_names
 from analysis.intervals import Interval
 from analysis.metric_catalogue import (
     ADJUSTED,
@@ -43,6 +43,7 @@ def find_threats(summary: Summary) -> tuple[Threat, ...]:
         *_oracle_threshold(comparison),
         *_point_adjustment(comparison),
         *_objective(summary),
+        *_ranking(summary),
         *_few_series(summary),
         *_few_seeds(comparison),
         *_what_intervals_cover(comparison),
@@ -152,8 +153,28 @@ def _objective(summary: Summary) -> Iterable[Threat]:
     elif origin.task == "anomaly":
         yield Threat(
             title="The objective used no labels",
-            text="How well a label-free objective ranks detectors differs from data set to data set, and was not "
-            "measured here.",
+            text="How well a label-free objective ranks detectors differs from data set to data set.",
+        )
+
+
+def _ranking(summary: Summary) -> Iterable[Threat]:
+    comparison, check = summary.comparison, summary.check
+    assert comparison is not None
+    if not comparison.yardstick.on_test or summary.phase == "check":
+        return
+    objective = summary.provenance.objective
+    correlation = check.searched.correlation if check is not None and check.searched is not None else None
+    if check is None:
+        yield Threat(
+            title="Whether the objective ranks was not measured",
+            text=f"The search trusted {objective} to say which configuration is better. launch.py --resume with "
+            "--check-objective 20 measures that trust, on configurations that no search chose.",
+        )
+    elif correlation is None or correlation.low is None or correlation.low <= 0:
+        yield Threat(
+            title="The objective may not rank",
+            text=f"Over {count(check.n, 'random configuration')}, {objective} and {check.label} have a rank "
+            f"correlation of {format_correlation(correlation)}: a better objective need not mean a better result.",
         )
 
 

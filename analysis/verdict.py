@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.contenders import Comparison, Contender, Yardstick, judge
-from analysis.formatting import count, format_difference, format_interval, format_score, join_names
+from analysis.formatting import count, format_correlation, format_difference, format_interval, format_score, join_names
 from analysis.intervals import Interval
 from analysis.metric_catalogue import RANDOM, label_baseline
 from analysis.summary import Summary
@@ -53,6 +53,7 @@ def conclude(summary: Summary) -> Verdict:
         *_worth_of_search(comparison),
         *_shrinkage(comparison, summary),
         *_ties(comparison),
+        *_objective_check(summary),
     ]
     headline, tone = _headline(comparison, summary)
     return Verdict(headline=headline, tone=tone, statements=tuple(statements))
@@ -79,6 +80,7 @@ def _state_of_study(summary: Summary) -> Iterable[Statement]:
         "search": "The search is not over, so the best so far may change and nothing is confirmed",
         "confirmation": "The confirmation on fresh seeds is not over, so the best so far may change",
         "test": "Not everything was tested yet, so rows may be missing",
+        "check": "The answer stands, but the check of the objective is not over",
     }
     if summary.phase in missing:
         yield Statement(
@@ -105,7 +107,7 @@ def _headline(comparison: Comparison, summary: Summary) -> tuple[str, Tone]:
             "bad",
         )
     if comparison.basis == "searched":
-        is_over = summary.phase in ("finished", "failed")
+        is_over = summary.is_decided
         what = "Best of the search, not confirmed" if is_over else "Best so far, not confirmed yet"
         return f"{what}: {best.label}, {score} {where}.", "open"
     provisional = "" if comparison.is_fixed else " so far"
@@ -118,10 +120,10 @@ def _basis(comparison: Comparison, summary: Summary) -> Statement:
     if not comparison.yardstick.on_test:
         text += f" {_why_no_test(summary)}"
     if comparison.basis == "searched":
-        is_over = summary.phase in ("finished", "failed")
+        is_over = summary.is_decided
         text += " Nothing was confirmed:" if is_over else " Nothing is confirmed yet:"
         text += " the score is that of a single seed and was chosen because it was the best, so it is optimistic"
-        text += "; --confirm-top 3 runs the best again on fresh seeds." if summary.phase == "finished" else "."
+        text += "; --confirm-top 3 runs the best again on fresh seeds." if summary.phase != "failed" else "."
     elif comparison.is_fixed and comparison.yardstick.on_test:
         text += " The best was fixed by its objective on fresh seeds, before the test part was opened."
     return Statement(topic="What this rests on", tone="plain", text=text)
@@ -238,6 +240,29 @@ def _ties(comparison: Comparison) -> Iterable[Statement]:
     elif comparison.best.cost.n_params is not None:
         text += " No smaller one is among them."
     yield Statement(topic="Tied with the best", tone="open", text=text)
+
+
+def _objective_check(summary: Summary) -> Iterable[Statement]:
+    """Say whether what the search optimised ranks what the report is about."""
+    check = summary.check
+    if check is None or (ranking := check.searched) is None:
+        return
+    topic = f"Does {ranking.objective} rank"
+    over = f"over {count(check.n, 'random configuration')}"
+    if (found := ranking.correlation) is None:
+        text = f"It cannot be told: {over} the objective or the test score has no spread."
+        yield Statement(topic=topic, tone="open", text=text)
+        return
+    tone: Tone = "open"
+    answer = "Cannot be told yet"
+    if found.low is not None and found.high is not None and not found.low <= 0 <= found.high:
+        tone, answer = ("good", "Yes") if found.low > 0 else ("bad", "Backwards")
+    text = (
+        f"{answer}: {over} its rank correlation with {check.label} is {format_correlation(found)}. Choosing by it "
+        f"among them gives {format_score(ranking.chosen)}; their mean is {format_score(check.mean)}, the best of them "
+        f"{format_score(check.best)}."
+    )
+    yield Statement(topic=topic, tone=tone, text=text)
 
 
 def _compared(topic: str, comparison: Comparison, other: Contender) -> Statement:

@@ -24,6 +24,13 @@ class Ask:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Draw:
+    """Begin a trial that checks the objective, with a configuration drawn at random."""
+
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Create:
     """Begin a trial whose configuration is known."""
 
@@ -66,7 +73,7 @@ class Done:
     """Why the study has no answer; empty where it has one."""
 
 
-Action = Ask | Create | Run | Record | Wait | Done
+Action = Ask | Draw | Create | Run | Record | Wait | Done
 
 
 def next_action(state: StudyState) -> Action:
@@ -160,16 +167,27 @@ def _test(state: StudyState) -> Action | None:
     """Open the test split for the confirmed trials and for the untrained baselines."""
     if not state.test_opened:
         return Record(kind="test_opened")
-    busy = [state.trials[name] for name in state.busy]
-    for trial in _to_be_tested(state):
-        if not trial.tested and trial.handed_out is None:
-            return Run(trial_id=trial.trial_id, work="test")
+    untested = [trial for trial in _to_be_tested(state) if not trial.tested]
+    if (action := _hand_out(untested, "test")) is not None:
+        return action
     baselines = _of_stage(state, state.unfinished, "baseline")
     if (action := _hand_out(baselines, "baseline")) is not None:
         return action
     if (create := _next_baseline(state)) is not None:
         return create
-    return Wait() if busy else None
+    return Wait() if untested or baselines else None
+
+
+def _check(state: StudyState) -> Action | None:
+    """Measure how well the objective ranks test scores, on random configurations at full fidelity."""
+    trials = list(state.of_stage("validity"))
+    training = _of_stage(state, state.unfinished, "validity")
+    untested = [trial for trial in trials if trial.status == "COMPLETED" and not trial.tested]
+    if (action := _hand_out(untested, "test") or _hand_out(training, "train")) is not None:
+        return action
+    if len(trials) < state.n_checks and not state.checks_exhausted:
+        return Draw(number=len(trials))
+    return Wait() if training or untested else None
 
 
 def _next_baseline(state: StudyState) -> Create | None:
@@ -253,9 +271,9 @@ def _of_stage(state: StudyState, names: Iterable[str], stage: Stage) -> list[Tri
     return [trial for name in names if (trial := state.trials[name]).stage == stage]
 
 
-def _hand_out(unfinished: Iterable[Trial], work: Work) -> Run | None:
+def _hand_out(trials: Iterable[Trial], work: Work) -> Run | None:
     """Continue a trial that nobody works on: it is new, or its driver or worker died."""
-    for trial in unfinished:
+    for trial in trials:
         if trial.handed_out is None:
             return Run(trial_id=trial.trial_id, work=work)
     return None
@@ -266,4 +284,5 @@ _PHASES: dict[PhaseName, Callable[[StudyState], Action | None]] = {
     "confirm": _confirm,
     "select": _select,
     "test": _test,
+    "check": _check,
 }

@@ -44,6 +44,9 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"confirm     the best {spec.confirm_top} and the published configuration on {spec.confirm_seeds} fresh seeds"
         if spec.confirm_top
         else "confirm     nothing: scores will be those of single seeds",
+        f"check       the objective's ranking on {spec.check_objective} random configurations"
+        if spec.check_objective
+        else "check       nothing: how well the objective ranks test scores will not be measured",
         "",
         *_describe_parameters(resolved.restricted),
         "",
@@ -94,13 +97,14 @@ def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
     per_trial = expected_epochs(plan.rungs, reduction_factor=spec.reduction_factor, max_epochs=spec.max_epochs)
     search_s = spec.trials * per_trial * len(plan.search_series) * epoch_s
     confirmed = (spec.confirm_top + 1) * spec.confirm_seeds if spec.confirm_top else 0
-    confirm_s = confirmed * spec.max_epochs * len(plan.all_series) * epoch_s
+    full_s = spec.max_epochs * len(plan.all_series) * epoch_s
     where = resources.address or "this machine"
     return [
         f"resources   {resources.cpus_per_trial} CPUs and {resources.gpus_per_trial:g} GPUs a trial, on {where}",
         f"cost        about {epoch_s:.2f} s an epoch and series here (published configuration, {first.name}); "
         f"{per_trial:.1f} epochs a trial expected",
-        f"            search {search_s / 60:.1f} and confirmation {confirm_s / 60:.1f} trial-minutes, "
+        f"            search {search_s / 60:.1f}, confirmation {confirmed * full_s / 60:.1f} and check "
+        f"{spec.check_objective * full_s / 60:.1f} trial-minutes, "
         "to be divided by the trials at a time; configurations that cost more than the published one add to it",
     ]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -32,6 +32,13 @@ STUDY_FORMAT = 1
 
 MakeObservers = Callable[[ResolvedStudy, dict[str, Any], Path, list[Event]], tuple[Observer, ...]]
 """Makes observers of a study's events from the study, its ``study.json``, its folder and the events so far."""
+
+
+class Budget(NamedTuple):
+    """How many trials a study may have, in total; ``None`` leaves a number as it is."""
+
+    trials: int | None
+    checks: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,21 +84,23 @@ def run_study(
     # What an existing cluster has room for, only the cluster knows: joined before anything is written.
     with connect(resources) if resources.address else contextlib.nullcontext():
         _begin_folder(folder, study)
-        return _drive(resolved, study, folder, resources, spec.trials, observers, began)
+        return _drive(resolved, study, folder, resources, Budget(spec.trials, spec.check_objective), observers, began)
 
 
 def resume_study(
     path: str | Path,
     *,
     trials: int | None = None,
+    check_objective: int | None = None,
     resources: Resources | None = None,
     observers: MakeObservers | None = None,
 ) -> StudyResult:
-    """Go on with a study that was interrupted, or give a finished one more trials.
+    """Go on with a study that was interrupted, or give a finished one more trials or a check of its objective.
 
     Args:
         path: The study's folder.
         trials: New total of search trials; ``None`` keeps the old one.
+        check_objective: New total of random configurations that check the objective; ``None`` keeps the old one.
         resources: What carries it out from now on.
         observers: As in :func:`run_study`.
 
@@ -102,7 +111,9 @@ def resume_study(
     folder = Path(path)
     study = read_study(folder)
     resources = resources or Resources()
-    resolved = resolve(StudySpec.from_dict(study["spec"]))
+    asked = {"trials": trials, "check_objective": check_objective}
+    more = {name: value for name, value in asked.items() if value is not None}
+    resolved = resolve(StudySpec.from_dict({**study["spec"], **more}))
     if resolved.restricted.identity() != study["space_hash"]:
         raise ValueError(
             f"the search space {study['space']!r} is no longer the one that {folder} searches; go back to the code of "
@@ -110,7 +121,7 @@ def resume_study(
         )
     check_address(resources.address)
     check_gpus(resources)
-    return _drive(resolved, study, folder, resources, trials, observers, began)
+    return _drive(resolved, study, folder, resources, Budget(trials, check_objective), observers, began)
 
 
 def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
@@ -217,7 +228,7 @@ def _drive(
     study: dict[str, Any],
     folder: Path,
     resources: Resources,
-    trials: int | None,
+    budget: Budget,
     make_observers: MakeObservers | None,
     began: float,
 ) -> StudyResult:
@@ -236,14 +247,14 @@ def _drive(
             plan=resolved.plan,
             restricted=resolved.restricted,
             proposer=_make_proposer(resolved),
-            folder=folder,
+            folder=folder.absolute(),  # workers have a working directory of their own
             full_test=resolved.spec.full_test,
             gpus_per_trial=resources.gpus_per_trial,
             observers=observers,
         )
         finished: Finished | None = None
         try:
-            _open_session(engine, resolved, study, trials)
+            _open_session(engine, resolved, study, budget)
             finished = _run_to_end(engine, resolved, resources)
         except KeyboardInterrupt:
             pass  # every event is on record, so stopping anywhere is clean
@@ -273,8 +284,23 @@ def _make_proposer(resolved: ResolvedStudy) -> Proposer:
     )
 
 
-def _open_session(engine: Engine, resolved: ResolvedStudy, study: dict[str, Any], trials: int | None) -> None:
-    """Put on record who goes on with the study, under what, and how many trials it may have."""
+def _open_session(engine: Engine, resolved: ResolvedStudy, study: dict[str, Any], budget: Budget) -> None:
+    """Put on record who goes on with the study, under what, and how many trials it may have.
+
+    Raises:
+        ValueError: If it has more trials already.
+    """
+    state = engine.state
+    n_drawn = sum(1 for _ in state.of_stage("validity"))
+    for flag, asked, existing in (
+        ("--trials", budget.trials, state.n_asked),
+        ("--check-objective", budget.checks, n_drawn),
+    ):
+        if asked is not None and asked < existing:
+            raise ValueError(
+                f"`{flag}` is {asked}, but the study has {existing} of these trials already; it is the new total, so "
+                "give a larger number or leave it out"
+            )
     now = {"data": resolved.data.data_hash, "code": describe_code()["hash"], "versions": describe_versions()}
     then = {"data": study["data_hash"], "code": study["code"]["hash"], "versions": study["versions"]}
     fields = {
@@ -283,14 +309,11 @@ def _open_session(engine: Engine, resolved: ResolvedStudy, study: dict[str, Any]
         **now,
         "changed": [name for name, value in now.items() if value != then[name]],
     }
-    if trials is not None and trials < engine.state.n_asked:
-        raise ValueError(
-            f"`--trials` is {trials}, but the study has {engine.state.n_asked} trials already; it is the new total, so "
-            "give a larger number or leave it out"
-        )
     engine.put("session", fields)
-    if trials is not None and trials != engine.state.n_trials:
-        engine.put("budget", {"trials": trials})
+    trials = state.n_trials if budget.trials is None else budget.trials
+    checks = state.n_checks if budget.checks is None else budget.checks
+    if (trials, checks) != (state.n_trials, state.n_checks):
+        engine.put("budget", {"trials": trials, "checks": checks})
 
 
 def _run_to_end(engine: Engine, resolved: ResolvedStudy, resources: Resources) -> Finished:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.decide import Ask, Create, Done, Record, Run, Wait, decision, next_action
+from cluster.decide import Ask, Create, Done, Draw, Record, Run, Wait, decision, next_action
 from cluster.events import Event, EventLog
 from cluster.plan import Plan
 from cluster.proposer import ExhaustedError, Proposer
@@ -153,7 +153,7 @@ class Engine:
         self.state.apply(event)
         self._proposer.apply(event)
 
-    def _carry_out(self, action: Ask | Create | Record) -> None:
+    def _carry_out(self, action: Ask | Draw | Create | Record) -> None:
         if isinstance(action, Record):
             self.put(action.kind, action.fields)
         elif isinstance(action, Create):
@@ -168,6 +168,8 @@ class Engine:
                 block=None if action.block is None else f"seed-{action.block}",
                 series=action.series,
             )
+        elif isinstance(action, Draw):
+            self._draw(action)
         else:
             self._ask(action)
 
@@ -180,7 +182,7 @@ class Engine:
                 config, _ = self._proposer.propose(action.number, self.state.searched)
                 source = "sampler"
             except ExhaustedError:
-                self.put("exhausted", {"after": self.state.n_asked})
+                self.put("exhausted", {"stage": "search", "after": self.state.n_asked})
                 return
         self._put_asked(
             trial_id=f"search-{action.number:04d}",
@@ -192,6 +194,25 @@ class Engine:
             seed=stage_seed(self._plan.seed, "search", action.number),
             block=None,
             series=self._plan.search_series,
+        )
+
+    def _draw(self, action: Draw) -> None:
+        drawn = {trial.config_hash for trial in self.state.of_stage("validity")}
+        try:
+            config, _ = self._proposer.draw(action.number, drawn)
+        except ExhaustedError:
+            self.put("exhausted", {"stage": "validity", "after": action.number})
+            return
+        self._put_asked(
+            trial_id=f"validity-{action.number:04d}",
+            stage="validity",
+            arm="random_configuration",
+            number=action.number,
+            source="random",
+            config=config,
+            seed=stage_seed(self._plan.seed, "validity", action.number),
+            block=None,
+            series=self._plan.all_series,
         )
 
     def _put_asked(self, *, trial_id: str, config: Mapping[str, Any], series: tuple[str, ...], **fields: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from cluster.rungs import rung_epochs
 
 Config = Mapping[str, Any]
-PhaseName = Literal["search", "confirm", "select", "test"]
+PhaseName = Literal["search", "confirm", "select", "test", "check"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

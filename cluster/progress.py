@@ -86,5 +86,8 @@ def _phase(state: StudyState) -> tuple[str, int, int]:
         planned = len(groups) * state.plan.confirm_seeds
         return "confirm", sum(trial.status != "RUNNING" for trial in confirming), planned
     baselines = list(state.of_stage("baseline"))
+    if checking := list(state.of_stage("validity")):
+        over = sum(trial.tested or trial.status in ("FAILED", "LOST") for trial in checking)
+        return "check", over, len(checking) if state.checks_exhausted else max(state.n_checks, len(checking))
     tested = sum(trial.tested for trial in confirming) + sum(trial.tested for trial in baselines)
     return "test", tested, len(confirming) + len(baselines)

@@ -71,8 +71,28 @@ class Proposer:
         Raises:
             ExhaustedError: If 100 attempts, the last 70 of them at random, gave nothing new.
         """
+        return self._find_new(tried, lambda attempt: self._make_sampler(number, attempt))
+
+    def draw(self, number: int, tried: set[str]) -> tuple[dict[str, Any], frozenset[str]]:
+        """Draw a configuration at random, whatever was told: the same for the same study seed and number.
+
+        Args:
+            number: Number of the trial among those that check the objective.
+            tried: Hashes of the configurations that were drawn before.
+
+        Returns:
+            As :meth:`propose`.
+
+        Raises:
+            ExhaustedError: If 100 attempts gave nothing new.
+        """
+        return self._find_new(tried, lambda attempt: RandomSampler(seed=self._sampler_seed("draw", number, attempt)))
+
+    def _find_new(
+        self, tried: set[str], make_sampler: Callable[[int], BaseSampler]
+    ) -> tuple[dict[str, Any], frozenset[str]]:
         for attempt in range(_MOST_ATTEMPTS):
-            self._study.sampler = self._make_sampler(number, attempt)
+            self._study.sampler = make_sampler(attempt)
             trial = self._study.ask()
             config, active = self._restricted.configure(trial)
             # Failed trials are all that samplers pass over, so asking leaves no trace.
@@ -99,13 +119,16 @@ class Proposer:
             self._tell(fields["trial"], TrialState.FAIL)
 
     def _make_sampler(self, number: int, attempt: int) -> BaseSampler:
-        seed = derive_seed(self._seed, "sampler", number, attempt) % (1 << 32)
+        seed = self._sampler_seed("sampler", number, attempt)
         if self._sampler == "random" or attempt >= _GUIDED_ATTEMPTS:
             return RandomSampler(seed=seed)
         with warnings.catch_warnings():
             # "group" lets a conditional space be sampled jointly; Optuna marks it experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+    def _sampler_seed(self, stream: str, number: int, attempt: int) -> int:
+        return derive_seed(self._seed, stream, number, attempt) % (1 << 32)
 
     def _ask(self, trial_id: str, config: Mapping[str, Any]) -> None:
         """Put a recorded configuration into the Optuna study, as a running trial."""

@@ -9,7 +9,7 @@ from cluster.plan import Config, Plan
 from cluster.rungs import passes
 from trainables.segment import Work
 
-Stage = Literal["search", "confirm", "baseline"]
+Stage = Literal["search", "confirm", "validity", "baseline"]
 Status = Literal["RUNNING", "COMPLETED", "STOPPED", "FAILED", "LOST"]
 Verdict = Literal["continue", "stop", "complete"]
 
@@ -75,6 +75,10 @@ class StudyState:
         """Hashes of the configurations that the search has asked for."""
         self.exhausted = False
         """Whether the space holds no further configuration."""
+        self.n_checks = 0
+        """Random configurations that the check of the objective wants."""
+        self.checks_exhausted = False
+        """Whether the space holds no further one of them."""
         self.selected: str | None = None
         """Hash of the winning configuration, fixed before the test split is opened."""
         self.test_opened = False
@@ -105,8 +109,8 @@ class StudyState:
         self.busy.clear()
 
     def _apply_budget(self, fields: Any) -> None:
-        self.n_trials = fields["trials"]
-        self.exhausted = False
+        self.n_trials, self.n_checks = fields["trials"], fields.get("checks", 0)
+        self.exhausted = self.checks_exhausted = False
 
     def _apply_asked(self, fields: Any) -> None:
         trial = Trial(
@@ -186,8 +190,11 @@ class StudyState:
         if trial.stage == "baseline":
             self._finish(trial, "COMPLETED")
 
-    def _apply_exhausted(self, fields: Any) -> None:  # noqa: ARG002
-        self.exhausted = True
+    def _apply_exhausted(self, fields: Any) -> None:
+        if fields.get("stage", "search") == "search":
+            self.exhausted = True
+        else:
+            self.checks_exhausted = True
 
     def _apply_selected(self, fields: Any) -> None:
         self.selected = fields["config_hash"]

@@ -59,6 +59,8 @@ class StudySpec:
     confirm_top: int = 3
     confirm_seeds: int = 5
     full_test: bool = False
+    check_objective: int = 0
+    """Random configurations on which the objective's ranking is measured; 0 measures nothing."""
 
     def __post_init__(self) -> None:
         check_range("--trials", self.trials, 1, 1_000_000)
@@ -67,6 +69,7 @@ class StudySpec:
         check_range("--grace-epochs", self.grace_epochs, 1, 100_000)
         check_range("--confirm-top", self.confirm_top, 0, 1000)
         check_range("--confirm-seeds", self.confirm_seeds, 1, 1000)
+        check_range("--check-objective", self.check_objective, 0, 100_000)
         if self.reduction_factor < 2:
             raise ValueError(
                 f"`--reduction-factor` is {self.reduction_factor}, but must be at least 2; "
@@ -164,6 +167,11 @@ def resolve(spec: StudySpec) -> ResolvedStudy:
         timestamp=spec.timestamp,
     )
     data = task.prepare(series, objective=spec.objective, labelled_by=spec.labelled_by, seed=spec.seed)
+    if spec.check_objective > 0 and not task.has_test_scores(data):
+        raise ValueError(
+            f"`--check-objective` is {spec.check_objective}, but no series has a labelled event in its untouched part, "
+            "so there are no test scores to rank by; give labelled series, or leave it out"
+        )
     return ResolvedStudy(
         spec=spec,
         restricted=restricted,
@@ -219,7 +227,7 @@ def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: An
     return Plan(
         family=family.name,
         seed=spec.seed,
-        phases=("search", "confirm", "select", "test"),
+        phases=("search", "confirm", "select", "test", "check"),
         listed=tuple(unique),
         published=published,
         max_epochs=spec.max_epochs,

@@ -71,7 +71,9 @@ SEARCH = ("--space", "lightmmoe")
         ((*SEARCH, "--max-concurrent", "0"), "`--max-concurrent` is 0"),
         ((*SEARCH, "--config", "none.yaml"), "cannot be read"),
         ((*SEARCH, "--enqueue", "none.yaml"), "cannot be read"),
+        ((*SEARCH, "--check-objective", "-1"), "`--check-objective` is -1"),
         (("--resume", "nowhere"), "holds no study"),
+        (("--resume", "nowhere", "--seed", "1"), "only --trials, --check-objective and where it runs may change"),
         (("--describe", "lightmoe"), "no search space"),
     ],
 )
@@ -153,6 +155,14 @@ def test_a_folder_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     code, _, err = run(*SEARCH, "--results", "/proc/results")
     assert code == 2
     assert "cannot be written" in err
+
+
+def test_without_test_labels_there_is_nothing_to_check_an_objective_against(run: Run, tmp_path: Path) -> None:
+    _csv(tmp_path / "own" / "series")
+    options = ("--data", "csv", "--data-root", str(tmp_path / "own"), "--objective", "val_loss")
+    code, _, err = run(*SEARCH, *options, "--check-objective", "5", "--dry-run")
+    assert code == 2
+    assert "no series has a labelled event in its untouched part" in err
 
 
 def test_a_question_cannot_be_changed_by_a_resume(run: Run) -> None:

@@ -122,6 +122,16 @@ class StudyBuilder:
             self.test(trial, test, config=config)
         return trial
 
+    def check(self, window: int, objectives: Mapping[str, float], score: float) -> str:
+        """A random configuration of the check of the objectives, trained and tested."""
+        config = {**PUBLISHED, "window": window}
+        own = objectives[self.study["objective"]["name"]]
+        trial = self._train("validity", "random_configuration", config, [own, own, own], "complete", block=None)
+        series = self.study["series"]
+        more = dict.fromkeys(series, objectives)
+        self.test(trial, {"event_f1_pa_log": dict.fromkeys(series, score)}, config=config, more=more)
+        return trial
+
     def baseline(self, arm: str, block: int, test: Mapping[str, Values], objective: Values | None = None) -> str:
         trial = self._ask("baseline", arm, {}, block=f"seed-{block}", source="plan", seed=900 + block, max_epochs=0)
         self.event("started", trial=trial, attempt=1, work="baseline", from_epoch=0)

@@ -39,7 +39,7 @@ def make_plan(**changes: Any) -> Plan:
     values: dict[str, Any] = {
         "family": "toy",
         "seed": 3,
-        "phases": ("search", "confirm", "select", "test"),
+        "phases": ("search", "confirm", "select", "test", "check"),
         "listed": (dict(DEFAULTS),),
         "published": dict(DEFAULTS),
         "max_epochs": 9,
@@ -147,8 +147,8 @@ def steps(engine: Engine, *, n_workers: int = 1, rng: np.random.Generator | None
     yield over
 
 
-def begin(engine: Engine, n_trials: int) -> None:
+def begin(engine: Engine, n_trials: int, n_checks: int = 0) -> None:
     """Open a session, as the driver does."""
     engine.put("session", {"process": 1})
-    if engine.state.n_trials != n_trials:
-        engine.put("budget", {"trials": n_trials})
+    if (engine.state.n_trials, engine.state.n_checks) != (n_trials, n_checks):
+        engine.put("budget", {"trials": n_trials, "checks": n_checks})

@@ -230,8 +230,39 @@ def test_more_trials_for_a_finished_study(finished: StudyResult, tmp_path: Path)
     assert (after["stage"] == "search").sum() == 10
     columns = ["status", "objective", "config_json", "epochs_run"]
     pd.testing.assert_frame_equal(after.loc[before.index, columns], before[columns])
-    with pytest.raises(ValueError, match="10 trials already"):
+    with pytest.raises(ValueError, match="10 of these trials already"):
         resume_study(folder, trials=5)
+
+
+def test_the_objective_of_a_finished_study_is_checked(finished: StudyResult, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder)
+    before = load_trials(folder)
+    assert resume_study(folder, check_objective=3).reason == "finished"
+    after = load_trials(folder)
+    checks = after[after["stage"] == "validity"]
+    assert list(checks["status"]) == ["COMPLETED"] * 3
+    assert (checks["epochs_run"] == SPEC.max_epochs).all()
+    for name in ("m_val_labelled_event_f1", "m_val_log_gap", "m_val_val_loss", "m_test_event_f1_pa_log"):
+        assert checks[name].notna().all()
+    pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
+    with pytest.raises(ValueError, match="3 of these trials already"):
+        resume_study(folder, check_objective=2)
+
+
+def test_a_relative_folder_holds_what_workers_write(
+    local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers have a working directory of their own, and a bare command's results folder is relative."""
+    monkeypatch.chdir(tmp_path)
+    result = run_study(dataclasses.replace(SPEC, trials=1, max_epochs=1), name="relative", results="results")
+    assert result.folder == Path("results/relative")
+    confirmed = load_trials("results/relative").query("stage == 'confirm'")["trial_id"]
+    for trial in confirmed:
+        assert (tmp_path / "results" / "relative" / "predictions" / f"{trial}.parquet").exists()
+        assert list((tmp_path / "results" / "relative" / "checkpoints" / trial).glob("*.pt"))
+    tests = [event for event in read_events(result.folder / "events") if event.kind == "started"]
+    assert [event.fields["from_epoch"] for event in tests if event.fields["work"] == "test"] == [1] * len(confirmed)
 
 
 def test_readers_agree_and_the_log_completes_them_after_a_kill(finished: StudyResult, tmp_path: Path) -> None:

@@ -16,11 +16,14 @@ from tests.cluster.simulation import DEFAULTS, Worker, begin, make_engine, make_
 
 N_TRIALS = 14
 FEW_TRIALS = 12  # beyond the ten that TPE draws at random
+FEW_CHECKS = 3
 
 
-def _study(folder: Path, *, n_workers: int = 1, n_trials: int = N_TRIALS, **changes: Any) -> tuple[Engine, EventLog]:
+def _study(
+    folder: Path, *, n_workers: int = 1, n_trials: int = N_TRIALS, n_checks: int = 0, **changes: Any
+) -> tuple[Engine, EventLog]:
     engine, log = make_engine(folder, make_plan(**changes))
-    begin(engine, n_trials)
+    begin(engine, n_trials, n_checks)
     assert run(engine, n_workers=n_workers).failure == ""
     return engine, log
 
@@ -160,6 +163,43 @@ def test_a_larger_budget_goes_on_and_keeps_what_was_confirmed(tmp_path: Path) ->
     assert before <= engine.state.trials.keys()
 
 
+def test_the_objective_is_checked_after_the_test_on_random_configurations_at_full_fidelity(tmp_path: Path) -> None:
+    engine, log = _study(tmp_path, n_workers=3, n_checks=8)
+    kinds = [(event.kind, event.fields.get("stage")) for event in read_events(tmp_path / "events")]
+    assert kinds.index(("asked", "validity")) > kinds.index(("test_opened", None))
+    checks = list(engine.state.of_stage("validity"))
+    assert len({trial.config_hash for trial in checks}) == len(checks) == 8
+    assert {trial.status for trial in checks} <= {"COMPLETED", "FAILED"}  # none is stopped
+    assert all(trial.tested for trial in checks if trial.status == "COMPLETED")
+    assert len({trial.seed for trial in engine.state.trials.values() if trial.stage != "confirm"}) == 8 + N_TRIALS + 2
+    winner = engine.state.selected
+    log.close()
+    engine, _ = make_engine(tmp_path, make_plan())
+    begin(engine, N_TRIALS, 10)  # more of them later: the first ones stay
+    run(engine)
+    assert [trial.config for trial in engine.state.of_stage("validity")][:8] == [trial.config for trial in checks]
+    assert sum(1 for _ in engine.state.of_stage("validity")) == 10
+    assert engine.state.selected == winner
+
+
+def test_what_is_drawn_to_check_the_objective_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    few, _ = _study(tmp_path / "few", n_trials=2, n_checks=4)
+    many, _ = _study(tmp_path / "many", n_workers=2, n_checks=4)
+    drawn = [[(trial.config, trial.seed) for trial in engine.state.of_stage("validity")] for engine in (few, many)]
+    assert drawn[0] == drawn[1]
+
+
+def test_a_small_space_ends_the_check_early(tmp_path: Path) -> None:
+    def suggest(trial: Asker) -> dict[str, object]:
+        return {"kind": trial.suggest_categorical("kind", ("a", "b", "c")), "rate": 0.1}
+
+    space = SearchSpace(name="toy", family="toy", description="", suggest=suggest, defaults=DEFAULTS)
+    engine, _ = make_engine(tmp_path, make_plan(), space=space)
+    begin(engine, 3, 10)
+    assert run(engine).failure == ""
+    assert sum(1 for _ in engine.state.of_stage("validity")) == 3
+
+
 class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
@@ -189,11 +229,11 @@ def _run_with_a_kill(folder: Path, at: int, how: str) -> tuple[Engine, list[Even
     log = KillingLog(folder / "events", at=at, how=how)
     engine._log = log
     with pytest.raises(Killed):
-        begin(engine, FEW_TRIALS)
+        begin(engine, FEW_TRIALS, FEW_CHECKS)
         run(engine)
     log.close()
     engine, log = make_engine(folder, make_plan())
-    begin(engine, FEW_TRIALS)
+    begin(engine, FEW_TRIALS, FEW_CHECKS)
     run(engine)
     log.close()
     return engine, read_events(folder / "events")
@@ -213,7 +253,7 @@ def test_killed_at_any_event_the_rest_equals_an_unbroken_run(tmp_path: Path, how
 
 def _compare_with_unbroken(tmp_path: Path, how: str, first: int, step: int) -> None:
     """One worker: suggestions, values, stops, winner and their order are those of a run that nobody killed."""
-    engine, log = _study(tmp_path / "unbroken", n_trials=FEW_TRIALS)
+    engine, log = _study(tmp_path / "unbroken", n_trials=FEW_TRIALS, n_checks=FEW_CHECKS)
     log.close()
     unbroken = read_events(tmp_path / "unbroken" / "events")
     decisive = ("asked", "reported", "decided", "failed", "selected", "test_opened", "tested")
@@ -236,7 +276,7 @@ def test_killed_again_and_again_with_many_workers(tmp_path: Path, seed: int) -> 
     while True:
         engine, log = make_engine(tmp_path, make_plan())
         try:
-            begin(engine, N_TRIALS)
+            begin(engine, N_TRIALS, FEW_CHECKS)
             driving = steps(engine, n_workers=4, rng=rng)
             for _ in range(int(rng.integers(5, 40))):
                 if next(driving) is not None:
@@ -254,6 +294,7 @@ def test_killed_again_and_again_with_many_workers(tmp_path: Path, seed: int) -> 
     runs = [(trial.stage, trial.config_hash, trial.seed) for trial in engine.state.trials.values()]
     assert len(runs) == len(set(runs))
     assert sum(1 for _ in engine.state.of_stage("search")) == N_TRIALS
+    assert sum(1 for _ in engine.state.of_stage("validity")) == FEW_CHECKS
     assert not engine.state.unfinished
 
 

@@ -167,6 +167,10 @@ class AnomalyTask:
             data_hash=f"{derive_seed(0, *(part for one in series for part in (one.name, one.content_hash()))):016x}",
         )
 
+    def has_test_scores(self, data: StudyData) -> bool:
+        """Tell whether any series will have metrics on its untouched part: it needs labels, and an event there."""
+        return any(_has_event(series, series.part.untouched) for series in data.series.values())
+
     def training_set(
         self, series: PreparedSeries, config: DetectorConfig, device: torch.device
     ) -> tuple[Windows, range]:
@@ -391,12 +395,17 @@ def _fix_threshold(
     return float(np.quantile(scores, VALIDATION_QUANTILE)), "validation_quantile"
 
 
+def _has_event(series: PreparedSeries, steps: range) -> bool:
+    return series.labels is not None and bool(series.labels[steps.start : steps.stop].any())
+
+
 def _metrics_on(
     series: PreparedSeries, steps: range, scores: NDArray[np.float64], threshold: float, *, prefix: str
 ) -> dict[str, float]:
     """Compute all metrics on a range of test steps; as in EasyTSAD, a part without any event counts nowhere."""
-    if series.labels is None or len(steps) == 0 or not series.labels[steps.start : steps.stop].any():
+    if not _has_event(series, steps):
         return {}
+    assert series.labels is not None
     part_scores = scores[steps.start - CONTEXT : steps.stop - CONTEXT]
     labels = series.labels[steps.start : steps.stop]
     metrics = anomaly_metrics(part_scores, labels, margin=MARGIN)

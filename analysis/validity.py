@@ -1,0 +1,106 @@
+"""How well objectives rank configurations: against test scores, on configurations drawn at random.
+
+A search trusts its objective to say which configuration is better. Here that trust is measured, on configurations that
+no search chose: among those that a search liked, the objective has already done its work.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from analysis.intervals import RankCorrelation, rank_correlation
+from analysis.metric_catalogue import higher_is_better, label_metric
+from analysis.records import Records
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """How one objective ranks the configurations."""
+
+    objective: str
+    is_searched: bool
+    """Whether it is the study's own."""
+    correlation: RankCorrelation | None
+    """With the test score; positive where what the objective calls better is better. ``None`` where all its values or
+    all scores are equal."""
+    chosen: float
+    """Test score of the configuration that it calls the best."""
+    points: tuple[tuple[float, float], ...]
+    """Objective and test score of each configuration."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectiveCheck:
+    """The check of a study's objectives."""
+
+    metric: str
+    """The test metric that they should rank by, without its prefix."""
+    label: str
+    n_asked: int
+    n: int
+    """Configurations that were trained and tested."""
+    best: float
+    """Best test score among them: what a perfect objective would choose."""
+    mean: float
+    """Their mean test score: what choosing blindly gives."""
+    rankings: tuple[Ranking, ...]
+    """The study's own objective first."""
+
+    @property
+    def searched(self) -> Ranking | None:
+        """How the study's own objective ranks."""
+        return next((ranking for ranking in self.rankings if ranking.is_searched), None)
+
+
+def check_objectives(records: Records) -> ObjectiveCheck | None:
+    """Measure how well every objective that was recorded ranks; ``None`` where too little was tested to rank."""
+    metric = str(records.study["objective"]["primary_metric"])
+    trials = records.of_stage("validity")
+    values = records.last_values([trial.trial_id for trial in trials if trial.status == "COMPLETED"])
+    scores = _means(values, f"test_{metric}", records.study["test_series"])
+    if len(scores) < 2:
+        return None
+    upward = 1.0 if higher_is_better(metric) else -1.0
+    rankings = []
+    for name, maximize in _list_objectives(records):
+        found = _means(values, name, records.study["objective_series"])
+        both = [trial for trial in scores if trial in found]
+        if len(both) >= 2:
+            points = tuple((found[trial], scores[trial]) for trial in both)
+            sign = upward if maximize else -upward
+            rankings.append(
+                Ranking(
+                    objective=name,
+                    is_searched=name == records.objective_name,
+                    correlation=rank_correlation([sign * value for value, _ in points], [score for _, score in points]),
+                    chosen=max(points, key=lambda point: point[0] if maximize else -point[0])[1],
+                    points=points,
+                )
+            )
+    return ObjectiveCheck(
+        metric=metric,
+        label=label_metric(metric),
+        n_asked=len(trials),
+        n=len(scores),
+        best=upward * max(upward * score for score in scores.values()),
+        mean=fmean(scores.values()),
+        rankings=tuple(sorted(rankings, key=lambda ranking: not ranking.is_searched)),
+    )
+
+
+def _list_objectives(records: Records) -> list[tuple[str, bool]]:
+    """List the objectives that the study's trials may have, and whether more is better; its own knows best itself."""
+    names = [name.removeprefix("m_val_") for name in records.study["columns"] if name.startswith("m_val_")]
+    return [(name, records.maximize if name == records.objective_name else higher_is_better(name)) for name in names]
+
+
+def _means(
+    values: Mapping[str, Mapping[str, Mapping[str, float]]], name: str, series: Sequence[str]
+) -> dict[str, float]:
+    """Average a value over the series that can have it, by trial; a trial that lacks it on one of them is left out."""
+    able = [one for one in series if any(name in found.get(one, {}) for found in values.values())]
+    return {
+        trial: fmean(found[one][name] for one in able)
+        for trial, found in values.items()
+        if able and all(name in found.get(one, {}) for one in able)
+    }
