@@ -31,7 +31,7 @@ class PlainView:
     def apply(self, event: Event, state: StudyState) -> None:
         """Take an event in."""
         if event.kind == "reported":
-            self._meter.take_report(state, state.trials[event.fields["trial"]])
+            self._meter.count_epoch()
         if event.kind in ("failed", "lost"):
             print(f"{event.fields['trial']} {_describe_trouble(event)}", flush=True)
         if event.kind not in ("decided", "tested", "failed", "lost", "asked", "test_opened"):
@@ -67,10 +67,10 @@ class TerminalView:
     def apply(self, event: Event, state: StudyState) -> None:
         """Take an event in, and redraw if the last time is long enough ago for an eye."""
         if event.kind == "reported":
-            self._meter.take_report(state, state.trials[event.fields["trial"]])
+            self._meter.count_epoch()
         if event.kind in ("failed", "lost"):
             self._live.console.print(Text(f"{event.fields['trial']} {_describe_trouble(event)}", style="red"))
-        if time.monotonic() - self._last_redraw >= 1 / _REDRAWS_PER_SECOND:
+        if state.trials and time.monotonic() - self._last_redraw >= 1 / _REDRAWS_PER_SECOND:
             self._last_redraw = time.monotonic()
             self._live.update(self._draw(self._meter.look(state)))
 

@@ -39,16 +39,12 @@ class ProgressMeter:
         self._began: float | None = None
         self._phase, self._phase_began, self._phase_done = "", 0.0, 0
         self._n_epochs = 0
-        self._rungs: dict[int, tuple[int, int]] = {}
 
-    def take_report(self, state: StudyState, trial: Trial) -> None:
-        """Count an epoch; its verdict is already known."""
+    def count_epoch(self) -> None:
+        """Count an epoch that was reported."""
         self._n_epochs += 1
         if self._began is None:
             self._began = time.monotonic()
-        if trial.stage == "search" and trial.epoch in state.plan.rungs:
-            came, went_on = self._rungs.get(trial.epoch, (0, 0))
-            self._rungs[trial.epoch] = (came + 1, went_on + (trial.due == "continue"))
 
     def look(self, state: StudyState) -> Progress:
         """Put a look together."""
@@ -57,7 +53,8 @@ class ProgressMeter:
         if phase != self._phase:
             self._phase, self._phase_began, self._phase_done = phase, now, n_done
         finished_here = n_done - self._phase_done
-        pace_s = (now - self._phase_began) / finished_here if finished_here > 0 else None
+        # The first of several side by side says nothing yet: it took as long as those that are about to end too.
+        pace_s = (now - self._phase_began) / finished_here if finished_here > 1 else None
         elapsed_s = now - self._began if self._began is not None else 0.0
         ranked = ranked_search(state)
         return Progress(
@@ -67,10 +64,22 @@ class ProgressMeter:
             n_planned=n_planned,
             best=ranked[0] if ranked else None,
             running=tuple(state.trials[name] for name in state.busy),
-            rungs=dict(sorted(self._rungs.items())),
+            rungs=_count_rungs(state),
             epochs_per_minute=60 * self._n_epochs / elapsed_s if elapsed_s >= _SECONDS_TO_TELL else 0.0,
             left_s=None if pace_s is None else pace_s * (n_planned - n_done),
         )
+
+
+def _count_rungs(state: StudyState) -> dict[int, tuple[int, int]]:
+    rungs = {}
+    for rung in state.plan.rungs:
+        came = [trial for trial in state.of_stage("search") if rung in trial.values]
+        stopped = [
+            trial for trial in came if trial.epoch == rung and (trial.status == "STOPPED" or trial.due == "stop")
+        ]
+        if came:
+            rungs[rung] = (len(came), len(came) - len(stopped))
+    return rungs
 
 
 def _phase(state: StudyState) -> tuple[str, int, int]:
