@@ -216,9 +216,10 @@ def _shrinkage(comparison: Comparison, summary: Summary) -> Iterable[Statement]:
     if comparison.basis != "confirmed" or best.search_score is None or best.objective is None:
         return
     objective = summary.provenance.objective
+    why = "high" if summary.provenance.direction == "maximize" else "low"
     text = (
-        f"{objective} {format_score(best.search_score)} in the search (one seed, chosen because it "
-        f"was high), {format_interval(best.objective)} on fresh seeds"
+        f"{objective} {format_score(best.search_score)} in the search (one seed, chosen because it was {why}), "
+        f"{format_interval(best.objective)} on fresh seeds"
     )
     if comparison.yardstick.on_test:
         text += f"; {comparison.yardstick.label} {format_interval(best.score)} on the test part"

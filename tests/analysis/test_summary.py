@@ -11,6 +11,7 @@ from scipy import stats
 from analysis.contenders import Comparison, Contender
 from analysis.records import read_records
 from analysis.summary import Summary, summarize
+from analysis.verdict import conclude
 
 
 def summarize_folder(folder: Path) -> Summary:
@@ -250,12 +251,14 @@ def test_an_objective_that_is_minimised_turns_everything_round(make_study: Any, 
         study.confirm(configs["published"], block, {"a": 2.0, "b": 2.0 + block / 10})
         study.confirm(configs["good"], block, {"a": 1.0, "b": 1.0})
     study.event("selected", config_hash=study._events[-1]["trial"])  # of nothing: the best is found by its values
-    comparison = compared(summarize_folder(study.write()))
+    summary = summarize_folder(study.write())
+    comparison = compared(summary)
     assert not comparison.yardstick.higher_is_better
     assert comparison.best.label == "search-0001"
     assert comparison.rows[1].judgement == "worse"
     assert comparison.best.objective_difference_to_published is not None
     assert comparison.best.objective_difference_to_published.mean == pytest.approx(-1.05)
+    assert any("chosen because it was low" in sentence for sentence in conclude(summary).sentences())
 
 
 def test_search_after_the_test_was_opened_is_found(
