@@ -97,19 +97,18 @@ def _list_parameters(summary: Summary) -> Iterable[Mapping[str, Any]]:
 
 def _list_rankings(check: ObjectiveCheck) -> Iterable[Mapping[str, Any]]:
     for ranking in check.rankings:
-        found = ranking.correlation
-        yield {
-            "objective": ranking.objective,
-            "is_searched": ranking.is_searched,
-            "metric": check.metric,
-            "n_configurations": len(ranking.points),
-            "rank_correlation": None if found is None else found.value,
-            "low": None if found is None else found.low,
-            "high": None if found is None else found.high,
-            "chosen": ranking.chosen,
-            "mean": check.mean,
-            "best": check.best,
-        }
+        for series, found in ({"": ranking.correlation} | dict(ranking.by_series)).items():
+            yield {
+                "objective": ranking.objective,
+                "is_searched": ranking.is_searched,
+                "metric": check.metric,
+                "series": series,  # empty: the means over all of them
+                "n_configurations": None if found is None else found.n,
+                "rank_correlation": None if found is None else found.value,
+                "low": None if found is None else found.low,
+                "high": None if found is None else found.high,
+                "chosen": None if series else ranking.chosen,
+            }
 
 
 def _columns(name: str, interval: Interval | None) -> dict[str, float | None]:

@@ -123,8 +123,10 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCor
         second: ``[N]``
 
     Returns:
-        The correlation with its interval (Bonett and Wright); ``None`` where either side has no spread.
+        The correlation with its interval (Bonett and Wright); ``None`` where either side has no spread, or one value.
     """
+    if len(first) < 2:
+        return None
     ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
     if any(np.ptp(rank) == 0 for rank in ranks):
         return None

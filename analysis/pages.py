@@ -19,6 +19,8 @@ from analysis.summary import Summary
 from analysis.threats import Threat
 from analysis.verdict import Verdict
 
+MOST_RANKED_SERIES = 4
+"""Series with columns of their own in the check of the objective."""
 MOST_TRIALS = 200
 """Rows of the trial table on the page; the CSV file has all."""
 
@@ -139,6 +141,7 @@ def _make_context(content: Content) -> dict[str, Any]:
         "per_series": _list_series(comparison),
         "definitions": [METRICS[name] for name in shown if name in METRICS],
         "searched": [row.name for row in summary.parameters if row.searched not in ("not searched", "fixed by --set")],
+        "ranked_series": _list_ranked_series(summary),
         "statuses": sorted({status for counts in summary.trials.values() for status in counts}),
         "failures": _count_failures(summary),
         **_describe_origin(summary.provenance),
@@ -202,6 +205,13 @@ def _list_series(comparison: Comparison | None) -> list[str]:
         return []
     name, rows = comparison.yardstick.name, comparison.rows
     return [series for series in comparison.best.by_series if any(name in row.by_series[series] for row in rows)]
+
+
+def _list_ranked_series(summary: Summary) -> list[str]:
+    """List the series whose own rank correlations stand on the page: several, and no more than a table is wide."""
+    rankings = summary.check.rankings if summary.check is not None else ()
+    series = list(rankings[0].by_series) if rankings else []
+    return series if 1 < len(series) <= MOST_RANKED_SERIES else []
 
 
 def _describe_origin(origin: Provenance) -> dict[str, str | None]:

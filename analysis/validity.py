@@ -12,6 +12,9 @@ from analysis.intervals import RankCorrelation, rank_correlation
 from analysis.metric_catalogue import higher_is_better, label_metric
 from analysis.records import Records
 
+Values = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""By trial, series and name."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ranking:
@@ -23,6 +26,8 @@ class Ranking:
     correlation: RankCorrelation | None
     """With the test score; positive where what the objective calls better is better. ``None`` where all its values or
     all scores are equal."""
+    by_series: Mapping[str, RankCorrelation | None]
+    """The same within each series, which a mean over them can hide."""
     chosen: float
     """Test score of the configuration that it calls the best."""
     points: tuple[tuple[float, float], ...]
@@ -60,23 +65,8 @@ def check_objectives(records: Records) -> ObjectiveCheck | None:
     scores = _means(values, f"test_{metric}", records.study["test_series"])
     if len(scores) < 2:
         return None
+    rankings = [_rank(records, values, name, metric) for name in _list_objectives(records)]
     upward = 1.0 if higher_is_better(metric) else -1.0
-    rankings = []
-    for name, maximize in _list_objectives(records):
-        found = _means(values, name, records.study["objective_series"])
-        both = [trial for trial in scores if trial in found]
-        if len(both) >= 2:
-            points = tuple((found[trial], scores[trial]) for trial in both)
-            sign = upward if maximize else -upward
-            rankings.append(
-                Ranking(
-                    objective=name,
-                    is_searched=name == records.objective_name,
-                    correlation=rank_correlation([sign * value for value, _ in points], [score for _, score in points]),
-                    chosen=max(points, key=lambda point: point[0] if maximize else -point[0])[1],
-                    points=points,
-                )
-            )
     return ObjectiveCheck(
         metric=metric,
         label=label_metric(metric),
@@ -84,19 +74,52 @@ def check_objectives(records: Records) -> ObjectiveCheck | None:
         n=len(scores),
         best=upward * max(upward * score for score in scores.values()),
         mean=fmean(scores.values()),
-        rankings=tuple(sorted(rankings, key=lambda ranking: not ranking.is_searched)),
+        rankings=tuple(ranking for ranking in rankings if ranking is not None),
     )
 
 
-def _list_objectives(records: Records) -> list[tuple[str, bool]]:
-    """List the objectives that the study's trials may have, and whether more is better; its own knows best itself."""
+def _list_objectives(records: Records) -> list[str]:
+    """List the objectives that the study's trials may have, its own first."""
     names = [name.removeprefix("m_val_") for name in records.study["columns"] if name.startswith("m_val_")]
-    return [(name, records.maximize if name == records.objective_name else higher_is_better(name)) for name in names]
+    return sorted(names, key=lambda name: name != records.objective_name)
 
 
-def _means(
-    values: Mapping[str, Mapping[str, Mapping[str, float]]], name: str, series: Sequence[str]
-) -> dict[str, float]:
+def _rank(records: Records, values: Values, name: str, metric: str) -> Ranking | None:
+    """Rank the configurations by one objective; ``None`` where fewer than two have it."""
+    judged, tested = records.study["objective_series"], records.study["test_series"]
+    points = _pair(values, name, judged, metric, tested)
+    if len(points) < 2:
+        return None
+    maximize = records.maximize if name == records.objective_name else higher_is_better(name)
+    same_way = maximize == higher_is_better(metric)
+    return Ranking(
+        objective=name,
+        is_searched=name == records.objective_name,
+        correlation=_correlate(points, same_way=same_way),
+        by_series={
+            series: _correlate(_pair(values, name, [series], metric, [series]), same_way=same_way)
+            for series in tested
+            if series in judged
+        },
+        chosen=max(points, key=lambda point: point[0] if maximize else -point[0])[1],
+        points=points,
+    )
+
+
+def _correlate(points: Sequence[tuple[float, float]], *, same_way: bool) -> RankCorrelation | None:
+    sign = 1.0 if same_way else -1.0
+    return rank_correlation([sign * value for value, _ in points], [score for _, score in points])
+
+
+def _pair(
+    values: Values, name: str, judged: Sequence[str], metric: str, tested: Sequence[str]
+) -> tuple[tuple[float, float], ...]:
+    """Pair the objective with the test score, for the trials that have both."""
+    objectives, scores = _means(values, name, judged), _means(values, f"test_{metric}", tested)
+    return tuple((objectives[trial], scores[trial]) for trial in scores if trial in objectives)
+
+
+def _means(values: Values, name: str, series: Sequence[str]) -> dict[str, float]:
     """Average a value over the series that can have it, by trial; a trial that lacks it on one of them is left out."""
     able = [one for one in series if any(name in found.get(one, {}) for found in values.values())]
     return {

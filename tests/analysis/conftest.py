@@ -122,14 +122,15 @@ class StudyBuilder:
             self.test(trial, test, config=config)
         return trial
 
-    def check(self, window: int, objectives: Mapping[str, float], score: float) -> str:
+    def check(self, window: int, objectives: Mapping[str, float], score: float | Values) -> str:
         """A random configuration of the check of the objectives, trained and tested."""
         config = {**PUBLISHED, "window": window}
         own = objectives[self.study["objective"]["name"]]
         trial = self._train("validity", "random_configuration", config, [own, own, own], "complete", block=None)
         series = self.study["series"]
         more = dict.fromkeys(series, objectives)
-        self.test(trial, {"event_f1_pa_log": dict.fromkeys(series, score)}, config=config, more=more)
+        scores = score if isinstance(score, Mapping) else dict.fromkeys(series, score)
+        self.test(trial, {"event_f1_pa_log": scores}, config=config, more=more)
         return trial
 
     def baseline(self, arm: str, block: int, test: Mapping[str, Values], objective: Values | None = None) -> str:

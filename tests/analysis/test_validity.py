@@ -50,6 +50,19 @@ def test_every_objective_is_ranked_in_its_own_direction(searched: Any, complete:
     assert [name for name, ranking in found.items() if ranking.is_searched] == ["labelled_event_f1"]
 
 
+def test_series_that_contradict_each_other_are_told_apart(searched: Any, complete: Callable[[Any], Any]) -> None:
+    study = complete(searched)
+    study.event("budget", trials=4, checks=5)
+    for number in range(5):
+        study.check(20 + number, {"labelled_event_f1": number / 10}, {"a": number / 10, "b": 0.5 - number / 10})
+    check = check_objectives(read_records(study.write()))
+    assert check is not None
+    assert check.searched is not None
+    found = {name: one.value for name, one in check.searched.by_series.items() if one is not None}
+    assert found == {"a": pytest.approx(1), "b": pytest.approx(-1)}
+    assert check.searched.correlation is None  # the means are all the same
+
+
 def test_the_report_says_what_the_objective_is_worth(searched: Any, complete: Callable[[Any], Any]) -> None:
     report = write_report(_checked(complete(searched)).write())
     (sentence,) = [line for line in report.verdict if line.startswith("Does labelled_event_f1 rank")]
@@ -63,10 +76,10 @@ def test_the_report_says_what_the_objective_is_worth(searched: Any, complete: Ca
     assert 'id="check"' in page
     assert "log_gap" in page
     table = (report.html.parent / "tables" / "objective_check.csv").read_text().splitlines()
-    assert len(table) == 4
+    assert len(table) == 1 + 3 * 3  # three objectives, each over the means and on two series
     first = table[1].split(",")
-    assert first[:4] == ["labelled_event_f1", "True", "event_f1_pa_log", "5"]
-    assert float(first[4]) == pytest.approx(0.8)
+    assert first[:5] == ["labelled_event_f1", "True", "event_f1_pa_log", "", "5"]
+    assert float(first[5]) == pytest.approx(0.8)
     assert (report.html.parent / "figures" / "objective-check.svg").exists()
     assert "Does the objective rank?" in (report.html.parent / "report.md").read_text()
 
