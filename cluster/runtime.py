@@ -17,8 +17,8 @@ from trainables.devices import count_gpus
 _CONNECT_TIMEOUT_S = 5.0
 
 
-def check_address(address: str | None) -> str | None:
-    """Return the address to connect to, after checking that something listens there.
+def check_address(address: str | None) -> None:
+    """Check that something listens where a cluster is said to be.
 
     Ray itself needs over a minute to give up on an address where nothing listens.
 
@@ -26,7 +26,7 @@ def check_address(address: str | None) -> str | None:
         ValueError: If nothing does.
     """
     if address is None:
-        return None
+        return
     found = _find_local_cluster() if address == "auto" else address
     if found is None:
         raise ValueError(
@@ -43,7 +43,6 @@ def check_address(address: str | None) -> str | None:
             f"`--address` is {address!r}, but nothing answers there ({error}); check that the head node is up, or "
             "leave --address out to run here"
         ) from error
-    return found
 
 
 def check_gpus(resources: Resources) -> None:
@@ -66,7 +65,7 @@ def connect(resources: Resources) -> Iterator[int]:
     A process that is connected already (a notebook, a test) keeps its connection.
 
     Raises:
-        ValueError: If the cluster has no room for a single trial.
+        ValueError: If the cluster cannot be joined, or has no room for a single trial.
     """
     if ray.is_initialized():
         yield _n_workers(resources)
@@ -79,11 +78,10 @@ def connect(resources: Resources) -> Iterator[int]:
 
 
 def _start(resources: Resources) -> None:
-    address = check_address(resources.address)
     with warnings.catch_warnings():
         # Ray announces a future default of its GPU variables on every start.
         warnings.simplefilter("ignore", FutureWarning)
-        if address is None:
+        if resources.address is None:
             cpus = max(resources.cpus_per_trial * (resources.max_concurrent or 1), os.cpu_count() or 1)
             ray.init(
                 address="local",
@@ -94,7 +92,19 @@ def _start(resources: Resources) -> None:
                 configure_logging=True,
             )
         else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            _join(resources.address)
+
+
+def _join(address: str) -> None:
+    # "auto" is passed on as it is: with it, and with it alone, Ray finds the cluster's token by itself.
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError) as error:
+        why = str(error.__cause__ or error).strip().splitlines()[-1].partition(" Note:")[0]
+        raise ValueError(
+            f"`--address` is {address!r}, but the cluster there cannot be joined ({why}); where it authenticates by "
+            "token, set RAY_AUTH_MODE=token and put its token into ~/.ray/auth_token, as for any program of Ray"
+        ) from error
 
 
 def _disconnect() -> None:

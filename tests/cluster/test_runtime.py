@@ -1,9 +1,46 @@
-"""Leaving Ray while other threads go on."""
+"""Joining a cluster that is there, and leaving Ray while other threads go on."""
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+from ray.cluster_utils import Cluster
+
+from analysis import load_trials
 from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Another cluster than the one that this process may have joined, with two nodes of one processor each."""
+    cluster = Cluster(initialize_head=True, connect=False, head_node_args={"num_cpus": 1})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    cluster.shutdown()
+
+
+def _search(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "launch.py", "--space", "lightmmoe", "--series", "sample-1", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_a_study_on_a_cluster_that_is_there(cluster: Cluster, tmp_path: Path) -> None:
+    few = ("--trials", "2", "--max-epochs", "1", "--confirm-top", "1", "--confirm-seeds", "1")
+    run = _search("--address", cluster.address, "--results", str(tmp_path), "--name", "joined", *few)
+    assert run.returncode == 0, run.stderr
+    trials = load_trials(tmp_path / "joined")
+    assert list(trials.query("stage == 'search'")["status"]) == ["COMPLETED"] * 2
+    assert (tmp_path / "joined" / "report" / "report.html").exists()
+
+
+def test_a_cluster_without_room_for_one_trial(cluster: Cluster, tmp_path: Path) -> None:
+    run = _search("--address", cluster.address, "--results", str(tmp_path), "--cpus-per-trial", "9")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "a trial wants 9 CPUs and 0 GPUs, but the cluster has 2 CPUs" in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
 
 FREE_REFERENCES_WHILE_RAY_SHUTS_DOWN = """
 import gc, threading, time
