@@ -135,9 +135,10 @@ def test_three_readers_see_the_same_rows_during_a_run(
 
 
 def test_every_worker_starts_once(finished: StudyResult) -> None:
-    """Two workers carry out all trials: starting one costs seconds."""
+    """Starting a worker costs seconds: all trials are carried out by two, or by one where the other came too late."""
     events = read_events(finished.folder / "events")
-    assert len({event.fields["facts"]["process"] for event in events if "facts" in event.fields}) == 2
+    assert len({event.fields["facts"]["process"] for event in events if "facts" in event.fields}) <= 2
+    assert sum("facts" in event.fields for event in events) > 20
 
 
 def test_workers_share_the_data_without_a_copy(local_ray: None) -> None:
