@@ -261,6 +261,8 @@ def _make_parser() -> argparse.ArgumentParser:
         help="after the test, measure on N random configurations how well the objective ranks test scores (0)",
     )
 
+    confirm.add_argument("--check-seeds", type=int, metavar="S", help="seeds for each of them, averaged (1)")
+
     where = parser.add_argument_group("where and with what")
     where.add_argument("--resume", metavar="FOLDER", help="go on with a study after a crash, a kill or Ctrl-C")
     where.add_argument("--config", metavar="FILE", help="a study in a YAML file, keys named as flags; flags win")

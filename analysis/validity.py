@@ -10,10 +10,10 @@ from statistics import fmean
 
 from analysis.intervals import RankCorrelation, rank_correlation
 from analysis.metric_catalogue import higher_is_better, label_metric
-from analysis.records import Records
+from analysis.records import Records, Trial
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""By trial, series and name."""
+"""By configuration, series and name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +61,7 @@ def check_objectives(records: Records) -> ObjectiveCheck | None:
     """Measure how well every objective that was recorded ranks; ``None`` where too little was tested to rank."""
     metric = str(records.study["objective"]["primary_metric"])
     trials = records.of_stage("validity")
-    values = records.last_values([trial.trial_id for trial in trials if trial.status == "COMPLETED"])
+    values = _average_seeds(records, [trial for trial in trials if trial.status == "COMPLETED"])
     scores = _means(values, f"test_{metric}", records.study["test_series"])
     if len(scores) < 2:
         return None
@@ -70,12 +70,28 @@ def check_objectives(records: Records) -> ObjectiveCheck | None:
     return ObjectiveCheck(
         metric=metric,
         label=label_metric(metric),
-        n_asked=len(trials),
+        n_asked=len({trial.config_hash for trial in trials}),
         n=len(scores),
         best=upward * max(upward * score for score in scores.values()),
         mean=fmean(scores.values()),
         rankings=tuple(ranking for ranking in rankings if ranking is not None),
     )
+
+
+def _average_seeds(records: Records, trials: Sequence[Trial]) -> Values:
+    """Average what the seeds of a configuration gave, so that each configuration counts once."""
+    by_trial = records.last_values([trial.trial_id for trial in trials])
+    found: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for trial in trials:
+        for series, named in by_trial.get(trial.trial_id, {}).items():
+            for name, value in named.items():
+                found.setdefault(trial.config_hash, {}).setdefault(series, {}).setdefault(name, []).append(value)
+    return {
+        config: {
+            series: {name: fmean(several) for name, several in named.items()} for series, named in by_series.items()
+        }
+        for config, by_series in found.items()
+    }
 
 
 def _list_objectives(records: Records) -> list[str]:
@@ -114,16 +130,16 @@ def _correlate(points: Sequence[tuple[float, float]], *, same_way: bool) -> Rank
 def _pair(
     values: Values, name: str, judged: Sequence[str], metric: str, tested: Sequence[str]
 ) -> tuple[tuple[float, float], ...]:
-    """Pair the objective with the test score, for the trials that have both."""
+    """Pair the objective with the test score, for the configurations that have both."""
     objectives, scores = _means(values, name, judged), _means(values, f"test_{metric}", tested)
-    return tuple((objectives[trial], scores[trial]) for trial in scores if trial in objectives)
+    return tuple((objectives[config], scores[config]) for config in scores if config in objectives)
 
 
 def _means(values: Values, name: str, series: Sequence[str]) -> dict[str, float]:
-    """Average a value over the series that can have it, by trial; a trial that lacks it on one of them is left out."""
+    """Average a value over the series that can have it; a configuration that lacks it on one of them is left out."""
     able = [one for one in series if any(name in found.get(one, {}) for found in values.values())]
     return {
-        trial: fmean(found[one][name] for one in able)
-        for trial, found in values.items()
+        config: fmean(found[one][name] for one in able)
+        for config, found in values.items()
         if able and all(name in found.get(one, {}) for one in able)
     }

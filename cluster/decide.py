@@ -28,6 +28,9 @@ class Draw:
     """Begin a trial that checks the objective, with a configuration drawn at random."""
 
     number: int
+    """Of the trial."""
+    index: int
+    """Of the configuration, which may have several seeds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +75,9 @@ class Done:
     failure: str = ""
     """Why the study has no answer; empty where it has one."""
 
+
+CHECK_ARM = "random_configuration"
+"""Arm of the trials that check the objective."""
 
 Action = Ask | Draw | Create | Run | Record | Wait | Done
 
@@ -185,9 +191,33 @@ def _check(state: StudyState) -> Action | None:
     untested = [trial for trial in trials if trial.status == "COMPLETED" and not trial.tested]
     if (action := _hand_out(untested, "test") or _hand_out(training, "train")) is not None:
         return action
-    if len(trials) < state.n_checks and not state.checks_exhausted:
-        return Draw(number=len(trials))
+    if (begin := _next_check(state, trials)) is not None:
+        return begin
     return Wait() if training or untested else None
+
+
+def _next_check(state: StudyState, trials: list[Trial]) -> Draw | Create | None:
+    """Begin with the next configuration, or with a further seed of the last one."""
+    number, n_seeds = len(trials), state.plan.check_seeds
+    index, further = divmod(number, n_seeds)
+    if further:
+        seed = stage_seed(state.plan.seed, "validity", number)
+        return Create(
+            trial_id=check_name(number),
+            stage="validity",
+            arm=CHECK_ARM,
+            number=number,
+            config=trials[-1].config,
+            seed=seed,
+            block=further,
+            series=state.plan.all_series,
+        )
+    return Draw(number=number, index=index) if index < state.n_checks and not state.checks_exhausted else None
+
+
+def check_name(number: int) -> str:
+    """Name a trial that checks the objective."""
+    return f"validity-{number:04d}"
 
 
 def _next_baseline(state: StudyState) -> Create | None:

@@ -44,7 +44,8 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"confirm     the best {spec.confirm_top} and the published configuration on {spec.confirm_seeds} fresh seeds"
         if spec.confirm_top
         else "confirm     nothing: scores will be those of single seeds",
-        f"check       the objective's ranking on {spec.check_objective} random configurations"
+        f"check       the objective's ranking on {spec.check_objective} random configurations, "
+        f"seeds of each: {spec.check_seeds}"
         if spec.check_objective
         else "check       nothing: how well the objective ranks test scores will not be measured",
         "",
@@ -104,7 +105,7 @@ def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"cost        about {epoch_s:.2f} s an epoch and series here (published configuration, {first.name}); "
         f"{per_trial:.1f} epochs a trial expected",
         f"            search {search_s / 60:.1f}, confirmation {confirmed * full_s / 60:.1f} and check "
-        f"{spec.check_objective * full_s / 60:.1f} trial-minutes, "
+        f"{spec.check_objective * spec.check_seeds * full_s / 60:.1f} trial-minutes, "
         "to be divided by the trials at a time; configurations that cost more than the published one add to it",
     ]
 

@@ -291,14 +291,14 @@ def _open_session(engine: Engine, resolved: ResolvedStudy, study: dict[str, Any]
         ValueError: If it has more trials already.
     """
     state = engine.state
-    n_drawn = sum(1 for _ in state.of_stage("validity"))
+    n_drawn = len({trial.config_hash for trial in state.of_stage("validity")})
     for flag, asked, existing in (
         ("--trials", budget.trials, state.n_asked),
         ("--check-objective", budget.checks, n_drawn),
     ):
         if asked is not None and asked < existing:
             raise ValueError(
-                f"`{flag}` is {asked}, but the study has {existing} of these trials already; it is the new total, so "
+                f"`{flag}` is {asked}, but the study has {existing} already; it is the new total, so "
                 "give a larger number or leave it out"
             )
     now = {"data": resolved.data.data_hash, "code": describe_code()["hash"], "versions": describe_versions()}

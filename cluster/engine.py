@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.decide import Ask, Create, Done, Draw, Record, Run, Wait, decision, next_action
+from cluster.decide import CHECK_ARM, Ask, Create, Done, Draw, Record, Run, Wait, check_name, decision, next_action
 from cluster.events import Event, EventLog
 from cluster.plan import Plan
 from cluster.proposer import ExhaustedError, Proposer
@@ -199,19 +199,19 @@ class Engine:
     def _draw(self, action: Draw) -> None:
         drawn = {trial.config_hash for trial in self.state.of_stage("validity")}
         try:
-            config, _ = self._proposer.draw(action.number, drawn)
+            config, _ = self._proposer.draw(action.index, drawn)
         except ExhaustedError:
-            self.put("exhausted", {"stage": "validity", "after": action.number})
+            self.put("exhausted", {"stage": "validity", "after": action.index})
             return
         self._put_asked(
-            trial_id=f"validity-{action.number:04d}",
+            trial_id=check_name(action.number),
             stage="validity",
-            arm="random_configuration",
+            arm=CHECK_ARM,
             number=action.number,
             source="random",
             config=config,
             seed=stage_seed(self._plan.seed, "validity", action.number),
-            block=None,
+            block=0,
             series=self._plan.all_series,
         )
 

@@ -30,6 +30,8 @@ class Plan:
     maximize: bool
     confirm_top: int
     confirm_seeds: int
+    check_seeds: int
+    """Seeds of each random configuration that checks the objective."""
     search_series: tuple[str, ...]
     """Series that a search trial trains."""
     all_series: tuple[str, ...]

@@ -97,6 +97,7 @@ def _phase(state: StudyState) -> tuple[str, int, int]:
     baselines = list(state.of_stage("baseline"))
     if checking := list(state.of_stage("validity")):
         over = sum(trial.tested or trial.status in ("FAILED", "LOST") for trial in checking)
-        return "check", over, len(checking) if state.checks_exhausted else max(state.n_checks, len(checking))
+        wanted = state.n_checks * state.plan.check_seeds
+        return "check", over, len(checking) if state.checks_exhausted else max(wanted, len(checking))
     tested = sum(trial.tested for trial in confirming) + sum(trial.tested for trial in baselines)
     return "test", tested, len(confirming) + len(baselines)

@@ -77,7 +77,7 @@ class Proposer:
         """Draw a configuration at random, whatever was told: the same for the same study seed and number.
 
         Args:
-            number: Number of the trial among those that check the objective.
+            number: Number of the configuration among those that check the objective.
             tried: Hashes of the configurations that were drawn before.
 
         Returns:

@@ -61,6 +61,8 @@ class StudySpec:
     full_test: bool = False
     check_objective: int = 0
     """Random configurations on which the objective's ranking is measured; 0 measures nothing."""
+    check_seeds: int = 1
+    """Seeds of each of them; their scores are averaged."""
 
     def __post_init__(self) -> None:
         check_range("--trials", self.trials, 1, 1_000_000)
@@ -70,6 +72,7 @@ class StudySpec:
         check_range("--confirm-top", self.confirm_top, 0, 1000)
         check_range("--confirm-seeds", self.confirm_seeds, 1, 1000)
         check_range("--check-objective", self.check_objective, 0, 100_000)
+        check_range("--check-seeds", self.check_seeds, 1, 1000)
         if self.reduction_factor < 2:
             raise ValueError(
                 f"`--reduction-factor` is {self.reduction_factor}, but must be at least 2; "
@@ -241,6 +244,7 @@ def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: An
         maximize=data.objective.direction == "maximize",
         confirm_top=spec.confirm_top,
         confirm_seeds=spec.confirm_seeds,
+        check_seeds=spec.check_seeds,
         # Without confirmation no later run trains the series that are only tested.
         search_series=data.objective_series if spec.confirm_top > 0 else all_series,
         all_series=all_series,

@@ -50,6 +50,19 @@ def test_every_objective_is_ranked_in_its_own_direction(searched: Any, complete:
     assert [name for name, ranking in found.items() if ranking.is_searched] == ["labelled_event_f1"]
 
 
+def test_seeds_are_averaged_before_anything_is_ranked(searched: Any, complete: Callable[[Any], Any]) -> None:
+    study = complete(searched)
+    study.event("budget", trials=4, checks=2)
+    # Mean 0.3 against 0.4 and 0.5 against 0.6: seed by seed the order would be another.
+    for window, own, score in ((20, 0.1, 0.9), (20, 0.5, 0.1), (21, 0.3, 0.6), (21, 0.5, 0.6)):
+        study.check(window, {"labelled_event_f1": own}, score)
+    check = check_objectives(read_records(study.write()))
+    assert check is not None
+    assert (check.n_asked, check.n) == (2, 2)
+    assert check.searched is not None
+    assert sorted(check.searched.points) == [(pytest.approx(0.3), 0.5), (pytest.approx(0.4), 0.6)]
+
+
 def test_series_that_contradict_each_other_are_told_apart(searched: Any, complete: Callable[[Any], Any]) -> None:
     study = complete(searched)
     study.event("budget", trials=4, checks=5)

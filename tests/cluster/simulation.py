@@ -48,6 +48,7 @@ def make_plan(**changes: Any) -> Plan:
         "maximize": True,
         "confirm_top": 2,
         "confirm_seeds": 2,
+        "check_seeds": 1,
         "search_series": ("s1",),
         "all_series": ("s1", "s2"),
         "baselines": ("sum_of_squares", "random"),

@@ -231,7 +231,7 @@ def test_more_trials_for_a_finished_study(finished: StudyResult, tmp_path: Path)
     assert (after["stage"] == "search").sum() == 10
     columns = ["status", "objective", "config_json", "epochs_run"]
     pd.testing.assert_frame_equal(after.loc[before.index, columns], before[columns])
-    with pytest.raises(ValueError, match="10 of these trials already"):
+    with pytest.raises(ValueError, match="has 10 already"):
         resume_study(folder, trials=5)
 
 
@@ -247,7 +247,7 @@ def test_the_objective_of_a_finished_study_is_checked(finished: StudyResult, tmp
     for name in ("m_val_labelled_event_f1", "m_val_log_gap", "m_val_val_loss", "m_test_event_f1_pa_log"):
         assert checks[name].notna().all()
     pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
-    with pytest.raises(ValueError, match="3 of these trials already"):
+    with pytest.raises(ValueError, match="has 3 already"):
         resume_study(folder, check_objective=2)
 
 

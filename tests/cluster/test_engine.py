@@ -189,6 +189,16 @@ def test_what_is_drawn_to_check_the_objective_depends_on_the_seed_alone(tmp_path
     assert drawn[0] == drawn[1]
 
 
+def test_seeds_of_a_random_configuration_follow_each_other(tmp_path: Path) -> None:
+    one, _ = _study(tmp_path / "one", n_trials=2, n_checks=3)
+    two, log = _study(tmp_path / "two", n_trials=2, n_checks=3, check_seeds=2, n_workers=2)
+    drawn = [trial.config_hash for trial in one.state.of_stage("validity")]
+    twice = list(two.state.of_stage("validity"))
+    assert [trial.config_hash for trial in twice] == [name for name in drawn for _ in range(2)]
+    assert len({trial.seed for trial in twice}) == 6
+    log.close()
+
+
 def test_a_small_space_ends_the_check_early(tmp_path: Path) -> None:
     def suggest(trial: Asker) -> dict[str, object]:
         return {"kind": trial.suggest_categorical("kind", ("a", "b", "c")), "rate": 0.1}
