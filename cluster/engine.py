@@ -211,7 +211,7 @@ class Engine:
             source="random",
             config=config,
             seed=stage_seed(self._plan.seed, "validity", action.number),
-            block=0,
+            block="seed-0",
             series=self._plan.all_series,
         )
 
