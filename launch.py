@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import gc
 import json
+import os
 import shlex
 import signal
 import sys
@@ -27,11 +28,17 @@ EXIT_DONE, EXIT_FAILED, EXIT_WRONG_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(read_settings(arguments))
     except ValueError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_WRONG_INPUT
+    except BrokenPipeError:  # as in "launch.py ... | head": whoever was told has gone, so there is nobody to tell
+        return EXIT_FAILED
+    except KeyboardInterrupt:  # before a study runs, or while its report is written: nothing is half done
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def read_settings(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -78,7 +85,6 @@ def _run_study(settings: dict[str, Any]) -> int:
     def watch(*study: Any) -> tuple[Any, ...]:
         return (*make_watchers(*study), report.of(study[2]))
 
-    signal.signal(signal.SIGTERM, _interrupt)
     if "resume" in settings:
         more = {name: settings.pop(name) for name in ("trials", "check_objective") if name in settings}
         folder = settings.pop("resume")
@@ -119,20 +125,26 @@ def _conclude(result: Any, report: "BackgroundReport", *, as_json: bool) -> int:
 
     summary: dict[str, Any] = {"study": str(result.folder), "exit_reason": result.reason}
     if result.reason == "interrupted":
-        print(f"interrupted; go on with: python launch.py --resume {shlex.quote(str(result.folder))}")
+        _say(f"interrupted; go on with: python launch.py --resume {shlex.quote(str(result.folder))}")
     else:
         written = report.wait(result.folder)
-        print("\n".join(["", *written.verdict, "", f"report: {written.html}"]))
+        _say("\n".join(["", *written.verdict, "", f"report: {written.html}"]))
         summary |= {"best": written.summary["best"], "report": str(written.html)}
     if result.failure:
         print(f"error: {result.failure}", file=sys.stderr)
     if as_json:
         statuses = load_trials(result.folder)["status"].value_counts()
         summary |= {"trials": {name: int(count) for name, count in statuses.items()}}
-        print(json.dumps(summary | {"seconds": round(result.seconds, 1)}))
+        _say(json.dumps(summary | {"seconds": round(result.seconds, 1)}))
     if result.failure:
         return EXIT_FAILED
     return EXIT_INTERRUPTED if result.reason == "interrupted" else EXIT_DONE
+
+
+def _say(text: str) -> None:
+    """Print what came out; where nobody reads it any more (``| head``), the exit code says it still."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
 
 
 class BackgroundReport:
@@ -344,5 +356,18 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _leave(code: int) -> NoReturn:
+    """End the process at once.
+
+    Where a worker was just being started, threads of Ray 2.60 outlive ``ray.shutdown()`` and crash while the
+    interpreter takes itself apart: after Ctrl-C the exit code was now and then that of a segmentation fault. By now
+    everything is written and Ray's processes are gone.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

@@ -25,24 +25,33 @@ class PlainView:
         self._objective = resolved.data.objective.name
         self._meter = ProgressMeter()
         self._phase, self._best, self._last_line = "", "", 0.0
+        self._is_read = True
         for line in _introduce(resolved, folder):
-            print(line, flush=True)
+            self._print(line)
 
     def apply(self, event: Event, state: StudyState) -> None:
         """Take an event in."""
         if event.kind == "reported":
             self._meter.count_epoch()
         if event.kind in ("failed", "lost"):
-            print(f"{event.fields['trial']} {_describe_trouble(event)}", flush=True)
+            self._print(f"{event.fields['trial']} {_describe_trouble(event)}")
         if event.kind not in ("decided", "tested", "failed", "lost", "asked", "test_opened"):
             return
         progress = self._meter.look(state)
         if self._news(progress) or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
-            print(_one_line(progress, self._objective), flush=True)
+            self._print(_one_line(progress, self._objective))
             self._last_line = time.monotonic()
 
     def close(self) -> None:
         """Do nothing: what was printed stands."""
+
+    def _print(self, line: str) -> None:
+        """Print a line; where whoever read them has gone (``| head``), the study goes on in silence."""
+        if self._is_read:
+            try:
+                print(line, flush=True)
+            except BrokenPipeError:
+                self._is_read = False
 
     def _news(self, progress: Progress) -> bool:
         """Tell whether this look is worth a line, whatever the time: another phase, or another best."""

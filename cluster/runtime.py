@@ -4,7 +4,9 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +80,7 @@ def connect(resources: Resources) -> Iterator[int]:
 
 
 def _start(resources: Resources) -> None:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _own_sigterm_handler():
         # Ray announces a future default of its GPU variables on every start.
         warnings.simplefilter("ignore", FutureWarning)
         if resources.address is None:
@@ -93,6 +95,17 @@ def _start(resources: Resources) -> None:
             )
         else:
             _join(resources.address)
+
+
+@contextlib.contextmanager
+def _own_sigterm_handler() -> Iterator[None]:
+    """Keep the process's handler of SIGTERM; that of Ray, which takes its place, ends the process with a stack trace."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if handler is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _join(address: str) -> None:
