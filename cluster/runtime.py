@@ -99,7 +99,7 @@ def _start(resources: Resources) -> None:
 
 @contextlib.contextmanager
 def _own_sigterm_handler() -> Iterator[None]:
-    """Keep the process's handler of SIGTERM; that of Ray, which takes its place, ends the process with a stack trace."""
+    """Keep the process's handler of SIGTERM: Ray puts one in its place that ends the process with a stack trace."""
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
