@@ -15,7 +15,8 @@ from cluster.state import StudyState, Trial
 from cluster.study import ResolvedStudy
 
 _SECONDS_BETWEEN_LINES = 10.0
-_REDRAWS_PER_SECOND = 4
+_LOOKS_PER_SECOND = 4
+"""A look goes over all trials: one per event would make long studies slower and slower."""
 
 
 class PlainView:
@@ -24,7 +25,7 @@ class PlainView:
     def __init__(self, resolved: ResolvedStudy, folder: Path) -> None:
         self._objective = resolved.data.objective.name
         self._meter = ProgressMeter()
-        self._phase, self._best, self._last_line = "", "", 0.0
+        self._phase, self._best, self._last_look, self._last_line = "", "", 0.0, 0.0
         self._is_read = True
         for line in _introduce(resolved, folder):
             self._print(line)
@@ -37,10 +38,14 @@ class PlainView:
             self._print(f"{event.fields['trial']} {_describe_trouble(event)}")
         if event.kind not in ("decided", "tested", "failed", "lost", "asked", "test_opened"):
             return
+        now = time.monotonic()
+        if now - self._last_look < 1 / _LOOKS_PER_SECOND:
+            return
+        self._last_look = now
         progress = self._meter.look(state)
-        if self._news(progress) or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+        if self._news(progress) or now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._print(_one_line(progress, self._objective))
-            self._last_line = time.monotonic()
+            self._last_line = now
 
     def close(self) -> None:
         """Do nothing: what was printed stands."""
@@ -69,7 +74,7 @@ class TerminalView:
         self._meter = ProgressMeter()
         for line in _introduce(resolved, folder):
             print(line)
-        self._live = Live(Text("starting Ray ..."), refresh_per_second=_REDRAWS_PER_SECOND, transient=True)
+        self._live = Live(Text("starting Ray ..."), refresh_per_second=_LOOKS_PER_SECOND, transient=True)
         self._live.start()
         self._last_redraw = 0.0
 
@@ -79,7 +84,7 @@ class TerminalView:
             self._meter.count_epoch()
         if event.kind in ("failed", "lost"):
             self._live.console.print(Text(f"{event.fields['trial']} {_describe_trouble(event)}", style="red"))
-        if state.trials and time.monotonic() - self._last_redraw >= 1 / _REDRAWS_PER_SECOND:
+        if state.trials and time.monotonic() - self._last_redraw >= 1 / _LOOKS_PER_SECOND:
             self._last_redraw = time.monotonic()
             self._live.update(self._draw(self._meter.look(state)))
 
