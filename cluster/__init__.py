@@ -1,8 +1,12 @@
 """The engine: what a study is, what happens next, and how Ray carries it out.
 
-from cluster import Resources, StudySpec, resume_study, run_study
+From Python it is used by five names:
 
-result = run_study(StudySpec(space="lightmmoe", trials=20), name="mine", resources=Resources(max_concurrent=2))
+    from cluster import Resources, StudySpec, resume_study, run_study
+
+    result = run_study(StudySpec(space="lightmmoe", trials=20), name="mine", resources=Resources(max_concurrent=2))
+
+and a ``StudyResult`` comes back.
 """
 
 import importlib
