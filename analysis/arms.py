@@ -10,12 +10,15 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.formatting import format_value
 from analysis.intervals import Blocks
 from analysis.metric_catalogue import RANDOM, label_baseline
 from analysis.records import Records, Trial
 
 Basis = Literal["confirmed", "searched"]
 
+VARIANT = "published_variant"
+"""Arm, and in a search the source, of the published configuration with another preparation of the data."""
 SHOWN_WITHOUT_CONFIRMATION = 5
 """Best search trials that are shown where nothing was confirmed."""
 
@@ -27,6 +30,8 @@ class Arm:
     label: str
     kind: Literal["configuration", "baseline"]
     is_published: bool
+    is_variant: bool
+    """Whether it is the published configuration with another preparation of the data."""
     trials: tuple[Trial, ...]
     search_trial: Trial | None = None
     """The best trial of the search that had this configuration."""
@@ -95,6 +100,7 @@ def find_baselines(records: Records) -> list[Arm]:
             label=label_baseline(name),
             kind="baseline",
             is_published=False,
+            is_variant=False,
             trials=tuple(trials),
             has_seeds=name == RANDOM or len(trials) > 1,
         )
@@ -133,11 +139,18 @@ def rank_search(records: Records) -> list[Trial]:
 
 
 def _make_arm(records: Records, trials: Sequence[Trial], search_trial: Trial | None) -> Arm:
-    is_published = _is_published(records, trials[0])
+    is_published, is_variant = _is_published(records, trials[0]), VARIANT in (trials[0].arm, trials[0].source)
+    label = (search_trial or trials[0]).trial_id
+    if is_published:
+        label = "published"
+    elif is_variant:
+        prepared = [f"{name} {format_value(trials[0].config[name])}" for name in records.study["preparation"]]
+        label = ", ".join(["published", *prepared])
     return Arm(
-        label="published" if is_published else (search_trial or trials[0]).trial_id,
+        label=label,
         kind="configuration",
         is_published=is_published,
+        is_variant=is_variant,
         trials=tuple(trials),
         search_trial=search_trial,
     )

@@ -50,6 +50,8 @@ class Contender:
     kind: Literal["configuration", "baseline"]
     is_best: bool
     is_published: bool
+    is_variant: bool
+    """Whether it is the published configuration with another preparation of the data."""
     has_seeds: bool
     """Whether its values differ from seed to seed."""
     config: Mapping[str, Any]
@@ -111,6 +113,11 @@ class Comparison:
     def published(self) -> Contender | None:
         """The published configuration, where it ran to full fidelity."""
         return next((row for row in self.rows if row.is_published), None)
+
+    @property
+    def variant(self) -> Contender | None:
+        """The published configuration with another preparation of the data, the best by the objective."""
+        return next((row for row in self.rows if row.is_variant), None)
 
     @property
     def tied(self) -> tuple[Contender, ...]:
@@ -202,6 +209,7 @@ class _Table:
             kind=arm.kind,
             is_best=arm is self.best,
             is_published=arm.is_published,
+            is_variant=arm.is_variant,
             has_seeds=arm.has_seeds,
             config=described.config,
             used=tuple(sorted(described.used)),

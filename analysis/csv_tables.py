@@ -52,6 +52,7 @@ def _list_rows(comparison: Comparison) -> Iterable[Mapping[str, Any]]:
             "kind": row.kind,
             "is_best": row.is_best,
             "is_published": row.is_published,
+            "is_variant": row.is_variant,
             "judgement": "" if row.is_best else row.judgement,
             "n_seeds": row.n_seeds,
             "n_failed": row.n_failed,

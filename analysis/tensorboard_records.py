@@ -27,6 +27,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from analysis.arms import VARIANT
 from analysis.trial_table import TrialRows, as_text
 
 STAGES = ("search", "confirm", "ablate_frozen", "ablate_retuned", "baseline", "validity")
@@ -70,7 +71,9 @@ def study_records(study: Mapping[str, Any]) -> bytes:
         time_created_secs=created,
         hparam_infos=[
             _describe_choices("stage", STAGES),
-            _describe_choices("arm", ("search", "candidate", "published", "random_configuration", *study["baselines"])),
+            _describe_choices(
+                "arm", ("search", "candidate", "published", VARIANT, "random_configuration", *study["baselines"])
+            ),
             *(_describe_parameter(parameter, study["columns"]) for parameter in study["parameters"]),
         ],
         metric_infos=[

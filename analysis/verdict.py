@@ -48,6 +48,7 @@ def conclude(summary: Summary) -> Verdict:
         *_state_of_study(summary),
         _basis(comparison, summary),
         *_against_published(comparison),
+        *_against_variant(comparison),
         *_against_baselines(comparison),
         *_disagreement(comparison),
         *_worth_of_search(comparison),
@@ -165,6 +166,16 @@ def _against_published(comparison: Comparison) -> Iterable[Statement]:
         yield _compared(topic, comparison, published)
 
 
+def _against_variant(comparison: Comparison) -> Iterable[Statement]:
+    """Tell a gain of the model from one of how its data are prepared."""
+    best, variant = comparison.best, comparison.variant
+    if best.is_variant:
+        text = f"The best configuration is the published one, prepared otherwise: {best.label}."
+        yield Statement(topic="What the search changed", tone="open", text=text)
+    elif variant is not None:
+        yield _compared(f"Against {variant.label}, its best preparation", comparison, variant)
+
+
 def _against_baselines(comparison: Comparison) -> Iterable[Statement]:
     rival = _strongest_baseline(comparison)
     if rival is None:
@@ -182,7 +193,7 @@ def _against_baselines(comparison: Comparison) -> Iterable[Statement]:
 def _worth_of_search(comparison: Comparison) -> Iterable[Statement]:
     """Say whether the search found anything better than what was published, on fresh seeds."""
     published = comparison.published
-    found = [row for row in comparison.configurations if not row.is_published]
+    found = [row for row in comparison.configurations if not row.is_published and not row.is_variant]
     if comparison.basis != "confirmed" or published is None or not found:
         return
     topic = "What the search found"

@@ -28,8 +28,8 @@ def train(config: dict[str, Any], series: PreparedSeries, base: dict[str, Any], 
     model_config = LightMMoEConfig.from_dict({**base, **config})
     model = LoopedLightMMoE(model_config, series.n_features)
     optimizer = torch.optim.Adam(model.parameters(), lr=model_config.learning_rate)
-    windows = Windows(as_tensor(series.train), window=model_config.window, clip=model_config.clip)
-    labelled = Windows(as_tensor(series.test), window=model_config.window, clip=model_config.clip)
+    windows = Windows(as_tensor(series.train), window=model_config.window, clip=series.resolve_clip(model_config.clip))
+    labelled = Windows(as_tensor(series.test), window=model_config.window, clip=series.resolve_clip(model_config.clip))
     assert series.labels is not None
     labels = series.labels[CONTEXT : series.part.tuning.stop]
     for epoch in range(1, epochs + 1):

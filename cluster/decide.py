@@ -76,6 +76,8 @@ class Done:
     """Why the study has no answer; empty where it has one."""
 
 
+VARIANT_ARM = "published_variant"
+"""Arm of the published configuration with another preparation of the data."""
 CHECK_ARM = "random_configuration"
 """Arm of the trials that check the objective."""
 
@@ -150,7 +152,7 @@ def _confirm_these(state: StudyState, candidates: Mapping[str, Config]) -> Run |
                 return Create(
                     trial_id=f"confirm-{number:04d}",
                     stage="confirm",
-                    arm="published" if config_hash == _published_hash(state) else "candidate",
+                    arm=_confirmed_arm(state, config_hash),
                     number=number,
                     config=config,
                     seed=seed,
@@ -252,7 +254,33 @@ def _candidates(state: StudyState) -> dict[str, Config]:
         best.setdefault(trial.config_hash, trial.config)
     if best:
         best.setdefault(_published_hash(state), state.plan.published)
+        if (variant := _best_variant(state)) is not None:
+            best.setdefault(state.plan.hash_config(variant), variant)
     return best
+
+
+def _best_variant(state: StudyState) -> Config | None:
+    """The published configuration with the preparation of the data that the search liked best; ``None`` if its own.
+
+    What went on for longer was better when it mattered, so the epochs count first.
+    """
+    hashes = {state.plan.hash_config(config) for config in (state.plan.published, *state.plan.variants)}
+    found = [
+        trial
+        for trial in state.of_stage("search")
+        if trial.config_hash in hashes and trial.status in ("COMPLETED", "STOPPED")
+    ]
+    if not state.plan.variants or not found:
+        return None
+    best = max(found, key=lambda trial: (trial.epoch, _final_score(state, trial), -trial.number))
+    return None if best.config_hash == _published_hash(state) else best.config
+
+
+def _confirmed_arm(state: StudyState, config_hash: str) -> str:
+    if config_hash == _published_hash(state):
+        return "published"
+    variants = {state.plan.hash_config(config) for config in state.plan.variants}
+    return VARIANT_ARM if config_hash in variants else "candidate"
 
 
 def _winner(state: StudyState) -> str | None:

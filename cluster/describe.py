@@ -41,7 +41,8 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"            on {', '.join(data.objective_series)}; tested on {', '.join(data.test_series) or 'nothing'}",
         f"search      {spec.trials} trials, {spec.sampler} sampler, seed {spec.seed}; "
         f"{len(plan.listed)} listed ones come first",
-        f"confirm     the best {spec.confirm_top} and the published configuration on {spec.confirm_seeds} fresh seeds"
+        f"confirm     the best {spec.confirm_top} and the published configuration"
+        f"{_describe_variant(resolved)} on {spec.confirm_seeds} fresh seeds"
         if spec.confirm_top
         else "confirm     nothing: scores will be those of single seeds",
         f"check       the objective's ranking on {spec.check_objective} random configurations, "
@@ -55,6 +56,11 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         "",
         *_describe_cost(resolved, resources),
     ]
+
+
+def _describe_variant(resolved: ResolvedStudy) -> str:
+    names = " and ".join(resolved.restricted.space.preparation)
+    return f", also with its best {names}," if resolved.plan.variants else ""
 
 
 def _describe_parameters(restricted: Restricted) -> list[str]:

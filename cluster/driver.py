@@ -147,6 +147,7 @@ def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
         "fixed": {name: resolved.plan.listed[0][name] for name in resolved.restricted.fixed},
         "rungs": list(resolved.plan.rungs),
         "published": dict(resolved.plan.published),
+        "preparation": list(resolved.restricted.space.preparation),
         "series": list(data.series),
         "objective_series": list(data.objective_series),
         "test_series": list(data.test_series),

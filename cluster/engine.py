@@ -9,9 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.decide import CHECK_ARM, Ask, Create, Done, Draw, Record, Run, Wait, check_name, decision, next_action
+from cluster.decide import (
+    CHECK_ARM,
+    VARIANT_ARM,
+    Ask,
+    Create,
+    Done,
+    Draw,
+    Record,
+    Run,
+    Wait,
+    check_name,
+    decision,
+    next_action,
+)
 from cluster.events import Event, EventLog
-from cluster.plan import Plan
+from cluster.plan import Config, Plan
 from cluster.proposer import ExhaustedError, Proposer
 from cluster.state import MOST_LOSSES, StudyState, Trial, Verdict
 from search_spaces.space import Restricted
@@ -176,7 +189,7 @@ class Engine:
     def _ask(self, action: Ask) -> None:
         if action.config is not None:
             config = dict(action.config)
-            source = "published" if config == self._plan.published else "enqueued"
+            source = self._source_of(config)
         else:
             try:
                 config, _ = self._proposer.propose(action.number, self.state.searched)
@@ -195,6 +208,11 @@ class Engine:
             block=None,
             series=self._plan.search_series,
         )
+
+    def _source_of(self, config: Config) -> str:
+        if config == self._plan.published:
+            return "published"
+        return VARIANT_ARM if config in self._plan.variants else "enqueued"
 
     def _draw(self, action: Draw) -> None:
         drawn = {trial.config_hash for trial in self.state.of_stage("validity")}

@@ -21,9 +21,13 @@ class Plan:
     """The study's seed, from which all others come."""
     phases: tuple[PhaseName, ...]
     listed: tuple[Config, ...]
-    """Configurations that a search begins with, before the sampler is asked: published defaults, then the user's."""
+    """Configurations that a search begins with, before the sampler is asked: the published one, then the user's, then
+    the variants."""
     published: Config
     """The published configuration, confirmed beside the best ones."""
+    variants: tuple[Config, ...]
+    """It with other preparations of the data, the best of which is confirmed too; empty where a search has no trials
+    to spare for them."""
     max_epochs: int
     rungs: tuple[int, ...]
     reduction_factor: int

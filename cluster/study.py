@@ -27,6 +27,11 @@ Sampler = Literal["tpe", "random"]
 Scheduler = Literal["asha", "fifo"]
 
 
+MOST_LISTED = 0.5
+"""Share of a search's trials up to which the published configuration is also tried with other preparations of the data:
+the sampler must have something left to find."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StudySpec:
     """One question asked of one model family, as a user states it. Every field is a flag of ``launch.py``.
@@ -225,6 +230,10 @@ def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: An
     published = canonical(restricted.space.defaults)
     listed = [canonical(restricted.project(published))]
     listed += [_listed(restricted, canonical, config, index) for index, config in enumerate(spec.enqueue)]
+    variants = [canonical(config) for config in restricted.prepare_otherwise(published)]
+    if MOST_LISTED * spec.trials < len(listed) + len(variants):
+        variants = []
+    listed += variants
     unique = [config for index, config in enumerate(listed) if config not in listed[:index]]
     all_series = tuple(data.series)
     return Plan(
@@ -233,6 +242,7 @@ def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: An
         phases=("search", "confirm", "select", "test", "check"),
         listed=tuple(unique),
         published=published,
+        variants=tuple(variants),
         max_epochs=spec.max_epochs,
         rungs=plan_rungs(
             scheduler=spec.scheduler,

@@ -10,6 +10,8 @@ from search_spaces.asking import Asker
 from search_spaces.shared import suggest_adam
 from search_spaces.space import SearchSpace
 
+CLIPS = (3.0, 5.0, 10.0, 20.0, 50.0, None, "auto")
+
 PUBLISHED = {
     "window": 16,
     "n_experts": 4,
@@ -52,7 +54,7 @@ def suggest(trial: Asker) -> dict[str, object]:
         "tower_dropout": trial.suggest_float("tower_dropout", 0.0, 0.3),
         **suggest_adam(trial),
         # Decides more than the architecture does: nearly constant features have z-scores in the thousands.
-        "clip": trial.suggest_categorical("clip", (3.0, 5.0, 10.0, 20.0, 50.0, None)),
+        "clip": trial.suggest_categorical("clip", CLIPS),
         "score_aggregation": trial.suggest_categorical("score_aggregation", ("mean", "top_k", "max")),
     }
     return config | _suggest_gate(trial, config["n_experts"])
@@ -116,7 +118,7 @@ FACTORS = (
     curve("n_kernels", (4, 8, 16, 32), 8),
     curve("expert_hidden", (64, 128, 256, 512), 128),
     curve("tower_hidden", (8, 16, 32, 64), 16),
-    curve("clip", (3.0, 5.0, 10.0, 20.0, 50.0, None), None),
+    curve("clip", CLIPS, None),
     curve("scaling", ("once", "twice"), "once"),
 )
 
@@ -127,4 +129,5 @@ SPACE = SearchSpace(
     suggest=suggest,
     defaults=PUBLISHED,
     factors=FACTORS,
+    preparation=("clip",),
 )

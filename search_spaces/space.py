@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import BaseDistribution, CategoricalDistribution, distribution_to_json
 from optuna.trial import BaseTrial
 
 from search_spaces.ablation import Factor
@@ -35,6 +35,9 @@ class SearchSpace:
     defaults: Mapping[str, object]
     """The published configuration, complete: the first trial, the reference, and the value of what is not asked for."""
     factors: tuple[Factor, ...] = ()
+    preparation: tuple[str, ...] = ()
+    """Parameters that prepare the data and are no part of the model. The published configuration competes with its best
+    choices of them too: what they give is not the model's merit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,21 @@ class Restricted:
         """Return the member of the space nearest to a configuration, parameter by parameter."""
         from_config = answer_from_config(config)
         return self._complete(lambda question: nearest(question.distribution, from_config(question)))[0]
+
+    def prepare_otherwise(self, config: Mapping[str, object]) -> list[dict[str, object]]:
+        """List what a configuration becomes by other choices of a parameter that prepares the data, within the space.
+
+        Empty where the configuration lies outside in some other respect.
+        """
+        nearest_one = self.project(config)
+        if any(nearest_one[name] != value for name, value in config.items() if name not in self.space.preparation):
+            return []
+        found = [nearest_one]
+        for parameter in self.parameters:
+            if parameter.name in self.space.preparation and isinstance(parameter.distribution, CategoricalDistribution):
+                found += [{**nearest_one, parameter.name: choice} for choice in parameter.distribution.choices]
+        unique = [one for place, one in enumerate(found) if one not in found[:place]]
+        return [one for one in unique if one != config]
 
     def identity(self) -> str:
         """Hash what is searched: family, ranges, conditions, defaults and fixed values."""

@@ -25,6 +25,7 @@ from trainables.predictions import write_predictions
 from trainables.segment import Segment
 from trainables.tasks.anomaly import AnomalyTask, Outcome
 from trainables.tasks.base import StudyData
+from trainables.tasks.detectors import ForecastDetector
 from trainables.training import DivergedError, torch_generator, train_epoch
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
@@ -101,18 +102,18 @@ class SegmentRunner:
         """Test the fully trained model; epochs whose checkpoint was lost are trained again, to the same weights."""
         while self._epoch < self.segment.max_epochs:
             self._train_one_epoch()
-        detectors = {name: self.task.detector(run.model, self._config) for name, run in self._runs.items()}
+        detectors = {name: self._detector(name) for name in self._runs}
         outcomes = {name: self._open(name, detector) for name, detector in detectors.items()}
         first = self.segment.series[0]
         speed = measure_speed(detectors[first], self.data.series[first].test, self.device)
         return self._tested(outcomes, config=dict(self.segment.config), facts=self._facts() | speed)
 
     def _test_baseline(self) -> dict[str, Any]:
-        config, detector = self.task.baseline(self.segment.arm, self.data, seed=self.segment.seed, device=self.device)
-        outcomes = {name: self._open(name, detector) for name in self.segment.series}
+        config, detectors = self.task.baseline(self.segment.arm, self.data, seed=self.segment.seed, device=self.device)
+        outcomes = {name: self._open(name, detectors[name]) for name in self.segment.series}
         validation = {
             name: self.task.validate(
-                detector, self.data.series[name], config=None, names=self.task.objectives, device=self.device
+                detectors[name], self.data.series[name], config=None, names=self.task.objectives, device=self.device
             )
             for name in self.data.objective_series
         }
@@ -149,7 +150,7 @@ class SegmentRunner:
         names = self.task.objectives.keys() if every else {self.data.objective.name}
         return {
             name: self.task.validate(
-                self.task.detector(self._runs[name].model, self._config),
+                self._detector(name),
                 self.data.series[name],
                 config=self._config,
                 names=names,
@@ -157,6 +158,9 @@ class SegmentRunner:
             )
             for name in self._judged_series()
         }
+
+    def _detector(self, name: str) -> ForecastDetector:
+        return self.task.detector(self._runs[name].model, self._config, self.data.series[name])
 
     def _judged_series(self) -> list[str]:
         return [name for name in self.data.objective_series if name in self._runs]

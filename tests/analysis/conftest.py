@@ -56,6 +56,7 @@ BASE: dict[str, Any] = {
     "fixed": {},
     "rungs": [1],
     "published": PUBLISHED,
+    "preparation": ["clip"],
     "series": ["a", "b"],
     "objective_series": ["a", "b"],
     "test_series": ["a", "b"],
@@ -117,7 +118,8 @@ class StudyBuilder:
     ) -> str:
         """A confirmation trial, tested where ``test`` gives metrics by name."""
         epochs = [values] * self.study["spec"]["max_epochs"]
-        trial = self._train("confirm", "candidate", config, epochs, verdict, block=f"seed-{block}", **options)
+        arm = options.pop("arm", "candidate")
+        trial = self._train("confirm", arm, config, epochs, verdict, block=f"seed-{block}", **options)
         if test is not None:
             self.test(trial, test, config=config)
         return trial

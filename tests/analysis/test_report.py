@@ -533,3 +533,49 @@ def test_the_readers_of_the_appendix_agree(finished: Path) -> None:
     assert found == dict(zip(by_pandas["trial_id"], by_pandas["status"], strict=True))
     assert found == dict(by_polars.select("trial_id", "status").iter_rows())
     assert found["search-0001"] == "COMPLETED"
+
+
+def _with_variant(study: Any, configs: dict[str, Any], metric: Any, *, selected: str) -> Any:
+    """The published configuration, a variant of it with another clip, and one that the search found."""
+    found = {
+        "published": configs["published"],
+        "variant": {**configs["published"], "clip": 5.0},
+        "good": configs["good"],
+    }
+    scores = {"published": 0.5, "variant": 0.6, "good": 0.7}
+    for name, config in found.items():
+        source = {"published": "published", "variant": "published_variant"}.get(name, "sampler")
+        study.search(config, [0.4, 0.5, scores[name]], source=source)
+    for block in range(3):
+        for name, config in found.items():
+            arm = {"published": "published", "variant": "published_variant"}.get(name, "candidate")
+            noise = 0.01 * (block - 1)
+            value = scores[name] + (0.2 if name == selected else 0)
+            study.confirm(
+                config, block, {"a": value, "b": value}, metric(a=scores[name] + noise, b=scores[name]), arm=arm
+            )
+    study.select(found[selected])
+    return study
+
+
+def test_a_gain_of_the_model_is_told_from_one_of_its_data_s_preparation(
+    make_study: Any, configs: dict[str, Any], metric: Any
+) -> None:
+    study = _with_variant(make_study(), configs, metric, selected="good")
+    report = write_report(study.write())
+    (line,) = [line for line in report.verdict if line.startswith("Against published, clip 5")]
+    assert "its best preparation: Better: event F1 (log) 0.700 against 0.600, a difference of +0.100" in line
+    assert "1 of 1 confirmed candidate is better than the published configuration" in "\n".join(report.verdict)
+    rows = read_csv(report.html.parent / "tables" / "configurations.csv")
+    assert {row["row"]: row["is_variant"] for row in rows if row["kind"] == "configuration"} == {
+        "search-0002": "False",
+        "published, clip 5": "True",
+        "published": "False",
+    }
+
+
+def test_a_variant_that_wins_is_called_what_it_is(make_study: Any, configs: dict[str, Any], metric: Any) -> None:
+    study = _with_variant(make_study(), configs, metric, selected="variant")
+    text = "\n".join(write_report(study.write()).verdict)
+    assert "Best configuration: published, clip 5" in text
+    assert "The best configuration is the published one, prepared otherwise: published, clip 5." in text

@@ -42,6 +42,7 @@ def make_plan(**changes: Any) -> Plan:
         "phases": ("search", "confirm", "select", "test", "check"),
         "listed": (dict(DEFAULTS),),
         "published": dict(DEFAULTS),
+        "variants": (),
         "max_epochs": 9,
         "rungs": (1, 3),
         "reduction_factor": 3,

@@ -27,6 +27,7 @@ from cluster.driver import StudyResult, resume_study, run_study
 from cluster.events import Event, EventLog, StudyLockedError, read_events
 from cluster.state import StudyState
 from cluster.study import Resources, StudySpec
+from search_spaces.distributions import format_value
 from tests.conftest import ROOT, TINY, make_series
 from trainables.segment import Segment
 from trainables.tasks.anomaly import AnomalyTask
@@ -93,7 +94,7 @@ def test_conditions_that_do_not_hold_are_null_and_none_is_a_value(finished: Stud
     for _, row in search.iterrows():
         config = json.loads(row["config_json"])
         assert pd.isna(row["p_sg_ratio"]) == (config["n_experts"] == 1 or config["gate"] != "mixed")
-        assert row["p_clip"] == ("none" if config["clip"] is None else f"{config['clip']:g}")
+        assert row["p_clip"] == ("none" if config["clip"] is None else format_value(config["clip"]))
 
 
 def test_the_metrics_table_holds_every_report(finished: StudyResult) -> None:

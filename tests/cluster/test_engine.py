@@ -48,6 +48,27 @@ def test_a_whole_study(tmp_path: Path) -> None:
     assert engine.state.selected in best | {engine.state.plan.hash_config(DEFAULTS)}
 
 
+def test_the_best_variant_of_the_published_configuration_is_confirmed_beside_it(tmp_path: Path) -> None:
+    """Kind "b" is the best and "c" the worst of the toy, whatever else the search finds."""
+    variants = tuple({**DEFAULTS, "kind": kind} for kind in ("b", "c"))
+    engine, _ = _study(tmp_path, rungs=(), listed=(DEFAULTS, *variants), variants=variants)
+    confirm = list(engine.state.of_stage("confirm"))
+    assert {trial.arm for trial in confirm} >= {"published", "published_variant"}
+    assert {trial.config["kind"] for trial in confirm if trial.arm == "published_variant"} == {"b"}
+    search = list(engine.state.of_stage("search"))
+    assert [trial.config for trial in search[:3]] == [DEFAULTS, *variants]
+    sources = [event.fields["source"] for event in read_events(tmp_path / "events") if event.kind == "asked"]
+    assert sources[:4] == ["published", "published_variant", "published_variant", "sampler"]
+
+
+def test_no_variant_is_confirmed_where_the_published_preparation_is_the_best(tmp_path: Path) -> None:
+    variants = ({**DEFAULTS, "kind": "c"},)
+    engine, _ = _study(tmp_path, rungs=(), listed=(DEFAULTS, *variants), variants=variants)
+    confirmed = {trial.arm: trial.config["kind"] for trial in engine.state.of_stage("confirm")}
+    assert confirmed["published"] == "a"
+    assert "published_variant" not in confirmed
+
+
 def test_the_test_split_is_opened_after_the_winner_is_fixed(tmp_path: Path) -> None:
     _study(tmp_path)
     kinds = [event.kind for event in read_events(tmp_path / "events")]

@@ -103,6 +103,22 @@ def test_project_finds_the_nearest_member() -> None:
     assert wide.project(SPACES["lightmmoe"].defaults)["window"] == 32
 
 
+def test_a_configuration_with_its_data_prepared_otherwise() -> None:
+    space = SPACES["lightmmoe"]
+    others = Restricted(space=space).prepare_otherwise(space.defaults)
+    assert [one["clip"] for one in others] == [3.0, 5.0, 10.0, 20.0, 50.0, "auto"]
+    assert all({**one, "clip": None} == space.defaults for one in others)
+    few = Restricted(space=space, ranges={"clip": CategoricalDistribution((5.0, 10.0))})
+    assert [one["clip"] for one in few.prepare_otherwise(space.defaults)] == [5.0, 10.0]
+    fixed = Restricted(space=space, fixed={"clip": 5.0})
+    assert [one["clip"] for one in fixed.prepare_otherwise(space.defaults)] == [5.0]
+
+
+def test_what_lies_outside_a_space_is_not_prepared_otherwise() -> None:
+    space = SPACES["lightmmoe"]
+    assert Restricted(space=space, fixed={"window": 32}).prepare_otherwise(space.defaults) == []
+
+
 def test_identity_follows_what_is_searched() -> None:
     plain = Restricted(space=SPACE).identity()
     assert plain == Restricted(space=SPACE).identity()

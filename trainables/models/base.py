@@ -14,7 +14,7 @@ from torch import nn
 class ModelConfig:
     """Base of a family's configuration: one flat, checked, immutable set of hyperparameters.
 
-    A field is a whole number, a float, a bool, a ``Literal`` of strings, or one of these ``| None``.
+    A field is a whole number, a float, a bool, a ``Literal`` of strings, or or several of these and ``None``.
     """
 
     family: ClassVar[str]
@@ -50,8 +50,9 @@ class DetectorConfig(ModelConfig):
     weight_decay: float
     """L2 penalty in Adam's gradient."""
     batch_size: int
-    clip: float | None
-    """Bound on the absolute z-scores that the model and the score see; ``None`` leaves them."""
+    clip: float | Literal["auto"] | None
+    """Bound on the absolute z-scores that the model and the score see; ``None`` leaves them, ``auto`` takes the series'
+    own (:mod:`trainables.tasks.clipping`)."""
     score_aggregation: Literal["mean", "top_k", "max"]
     """How the features' squared errors become one score; ``top_k`` is the mean of the five largest."""
     scaling: Literal["once", "twice"]
@@ -62,7 +63,7 @@ class DetectorConfig(ModelConfig):
         check_range("batch_size", self.batch_size, 1, 65536)
         check_range("learning_rate", self.learning_rate, 1e-8, 1)
         check_range("weight_decay", self.weight_decay, 0, 1)
-        if self.clip is not None:
+        if isinstance(self.clip, float):
             check_range("clip", self.clip, 0.1, 1e6)
 
 
@@ -103,16 +104,18 @@ def check_range(name: str, value: float, low: float, high: float, *, open_high: 
 
 def _convert(name: str, value: object, annotation: Any) -> object:
     """Check a value against a field's annotation; whole floats become ints and ints become floats where asked."""
-    options = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
+    options = typing.get_args(annotation) if typing.get_origin(annotation) in _UNIONS else (annotation,)
     for option in options:
         converted = _convert_one(value, option)
         if converted is not _NO_MATCH:
             return converted
-    wanted = " or ".join(_describe_type(option) for option in options)
+    *others, last = (_describe_type(option) for option in options)
+    wanted = f"{', '.join(others)} or {last}" if others else last
     raise ValueError(f"`{name}` is {value!r}, but must be {wanted}")
 
 
 _NO_MATCH = object()
+_UNIONS = (types.UnionType, typing.Union)  # a union with a Literal in it is of the older kind
 
 
 def _convert_one(value: object, option: Any) -> object:
@@ -134,5 +137,6 @@ def _describe_type(option: Any) -> str:
     if option is types.NoneType:
         return "none"
     if typing.get_origin(option) is Literal:
-        return "one of " + ", ".join(str(choice) for choice in typing.get_args(option))
+        choices = [str(choice) for choice in typing.get_args(option)]
+        return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     return {bool: "true or false", int: "a whole number", float: "a number"}[option]

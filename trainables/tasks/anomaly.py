@@ -28,6 +28,7 @@ from trainables.metrics import (
 from trainables.models.base import DetectorConfig
 from trainables.seeding import derive_seed
 from trainables.tasks.base import Objective, StudyData
+from trainables.tasks.clipping import CLIPS, Clip, choose_clip
 from trainables.tasks.detectors import Detector, ForecastDetector, RandomScores, SumOfSquares
 from trainables.tasks.incidents import InjectedIncidents, inject_incidents
 from trainables.tasks.label_free import log_gap, relative_loss
@@ -88,8 +89,6 @@ FIXED_THRESHOLD_NAMES = tuple(
 )
 TEST_METRIC_NAMES = (*METRIC_NAMES, *FIXED_THRESHOLD_NAMES)
 
-SUM_OF_SQUARES_CLIPS = (None, 50.0, 20.0, 10.0, 5.0, 3.0)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedSeries:
@@ -107,11 +106,17 @@ class PreparedSeries:
     scaler: StandardScaler
     incidents: tuple[InjectedIncidents, ...]
     """The validation part with incidents of each of :data:`INCIDENT_AMPLITUDES`; empty where it is too short."""
+    auto_clip: float | None
+    """What ``clip = auto`` stands for."""
 
     @property
     def n_features(self) -> int:
         """Return ``D``."""
         return int(self.train.shape[1])
+
+    def resolve_clip(self, clip: Clip) -> float | None:
+        """Return the bound itself."""
+        return self.auto_clip if clip == "auto" else clip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,7 +168,10 @@ class AnomalyTask:
             series=prepared,
             objective_series=objective_series,
             test_series=tuple(name for name, one in prepared.items() if len(one.part.untouched) > 0),
-            notes=tuple(f"{one.name}: {note}" for one in series for note in (*one.notes, parts[one.name].why)),
+            notes=(
+                *(f"{one.name}: {note}" for one in series for note in (*one.notes, parts[one.name].why)),
+                _explain_auto_clip(list(prepared.values())),
+            ),
             data_hash=f"{derive_seed(0, *(part for one in series for part in (one.name, one.content_hash()))):016x}",
         )
 
@@ -176,11 +184,13 @@ class AnomalyTask:
     ) -> tuple[Windows, range]:
         """Return the windows of the fitted part and the steps to predict, the same for every window length."""
         values = _as_trained(_to_device(series.train, device), series.scaler, config)
-        return Windows(values, window=config.window, clip=config.clip), range(CONTEXT, series.n_fit)
+        windows = Windows(values, window=config.window, clip=series.resolve_clip(config.clip))
+        return windows, range(CONTEXT, series.n_fit)
 
-    def detector(self, model: nn.Module, config: DetectorConfig) -> ForecastDetector:
-        """Make a detector of a trained model."""
-        return ForecastDetector(model, window=config.window, clip=config.clip, aggregation=config.score_aggregation)
+    def detector(self, model: nn.Module, config: DetectorConfig, series: PreparedSeries) -> ForecastDetector:
+        """Make a detector of a model that was trained on a series."""
+        clip = series.resolve_clip(config.clip)
+        return ForecastDetector(model, window=config.window, clip=clip, aggregation=config.score_aggregation)
 
     def validate(
         self,
@@ -237,7 +247,7 @@ class AnomalyTask:
 
     def baseline(
         self, name: str, data: StudyData, *, seed: int, device: torch.device
-    ) -> tuple[dict[str, float | None], Detector]:
+    ) -> tuple[dict[str, Clip], dict[str, Detector]]:
         """Make an untrained baseline, with its only hyperparameter chosen as a search chooses its own.
 
         Args:
@@ -247,26 +257,28 @@ class AnomalyTask:
             device: Where values lie.
 
         Returns:
-            Its configuration and itself.
+            Its configuration, and its detector for every series.
         """
         if name == "random":
-            return {}, RandomScores(np.random.default_rng(seed))
+            generator = np.random.default_rng(seed)
+            return {}, dict.fromkeys(data.series, RandomScores(generator))
         assert name == "sum_of_squares"
         clip = self._best_clip(data, device)
-        return {"clip": clip}, SumOfSquares(clip)
+        return {"clip": clip}, {key: SumOfSquares(series.resolve_clip(clip)) for key, series in data.series.items()}
 
-    def _best_clip(self, data: StudyData, device: torch.device) -> float | None:
-        """Choose one clip for all series by the study's objective; by the log gap where that one needs predictions."""
+    def _best_clip(self, data: StudyData, device: torch.device) -> Clip:
+        """Choose a clip by the study's objective, ``auto`` included; by the log gap where it needs predictions."""
         name = "log_gap" if data.objective.name == "val_loss" else data.objective.name
 
-        def value(clip: float | None) -> float:
+        def value(clip: Clip) -> float:
+            judged = [data.series[one] for one in data.objective_series]
             found = [
-                self.validate(SumOfSquares(clip), data.series[one], config=None, names=(name,), device=device)
-                for one in data.objective_series
+                self.validate(SumOfSquares(one.resolve_clip(clip)), one, config=None, names=(name,), device=device)
+                for one in judged
             ]
             return float(np.mean([part.get(name, 0.0) for part in found]))
 
-        return max(SUM_OF_SQUARES_CLIPS, key=value)
+        return max((*CLIPS, "auto"), key=value)
 
 
 def _choose_objective(name: str | None, series: Sequence[AnomalySeries]) -> Objective:
@@ -294,6 +306,7 @@ def _prepare_one(series: AnomalySeries, part: LabelledPart, seed: int) -> Prepar
         )
         for amplitude in INCIDENT_AMPLITUDES
     ]
+    injected = tuple(one for one in incidents if one is not None)
     return PreparedSeries(
         name=series.name,
         train=train,
@@ -302,8 +315,14 @@ def _prepare_one(series: AnomalySeries, part: LabelledPart, seed: int) -> Prepar
         labels=series.labels,
         part=part,
         scaler=scaler,
-        incidents=tuple(one for one in incidents if one is not None),
+        incidents=injected,
+        auto_clip=choose_clip(injected),
     )
+
+
+def _explain_auto_clip(series: Sequence[PreparedSeries]) -> str:
+    chosen = ", ".join(f"{'none' if one.auto_clip is None else f'{one.auto_clip:g}'} on {one.name}" for one in series)
+    return f"clip = auto stands for {chosen}: by the log gap of the untrained sum of squares"
 
 
 def _check_length(series: AnomalySeries, n_fit: int) -> None:

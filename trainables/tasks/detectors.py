@@ -37,7 +37,7 @@ class ForecastDetector:
         if self.clip is not None:
             targets = targets.clamp(-self.clip, self.clip)
         errors = (self.predict(values) - targets).square_()
-        return _aggregate(errors, self.aggregation).cpu().numpy().astype(np.float64)
+        return aggregate_errors(errors, self.aggregation).cpu().numpy().astype(np.float64)
 
     def predict(self, values: Tensor) -> Tensor:
         """Predict ``[n, D]`` steps, under the detector's clip."""
@@ -74,8 +74,8 @@ class RandomScores:
         return self.generator.random(len(values) - CONTEXT)
 
 
-def _aggregate(errors: Tensor, aggregation: str) -> Tensor:
-    """Fold ``[n, D]`` into ``[n]``."""
+def aggregate_errors(errors: Tensor, aggregation: str) -> Tensor:
+    """Fold the squared errors ``[n, D]`` of single features into scores ``[n]`` of steps."""
     if aggregation == "mean":
         return errors.mean(dim=1)
     if aggregation == "max":

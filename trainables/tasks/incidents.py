@@ -8,6 +8,7 @@ References:
     features move, and by how much.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,7 @@ def inject_incidents(
         The injected copy, or ``None`` where fewer than three incidents fit or fewer than two features are live.
     """
     live = np.flatnonzero(sd > LIVE_SD)
-    starts, stops = _place(len(values) - n_context, generator)
+    starts, stops = place_incidents(len(values) - n_context, generator)
     if len(starts) < 3 or len(live) < 2:
         return None
     injected = values.copy()
@@ -72,11 +73,23 @@ def inject_incidents(
     return InjectedIncidents(values=injected, n_context=n_context, starts=starts, stops=stops)
 
 
-def _place(n_steps: int, generator: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw lengths until the part is full or there are enough, then spread the free steps at random between them."""
+def place_incidents(
+    n_steps: int, generator: np.random.Generator, *, lengths_from: Sequence[int] = LENGTHS, most: int = N_INCIDENTS
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw lengths until the part is full or there are enough, then spread the free steps at random between them.
+
+    Args:
+        n_steps: ``V``.
+        generator: Source of everything random.
+        lengths_from: What lengths are drawn from.
+        most: How many are enough.
+
+    Returns:
+        First step of each incident, and the step after its last.
+    """
     lengths: list[int] = []
     room = n_steps - FIRST_START
-    for length in generator.choice(LENGTHS, size=N_INCIDENTS):
+    for length in generator.choice(lengths_from, size=most):
         if length + FREE_STEPS_BETWEEN <= room:
             lengths.append(int(length))
             room -= int(length) + FREE_STEPS_BETWEEN

@@ -35,7 +35,7 @@ def test_none_is_a_value_or_a_choice_s_name_as_the_parameter_has_it() -> None:
         ({"sg_ratio": 1.2}, "`sg_ratio` is 1.2"),
         ({"sg_ratio": float("nan")}, "`sg_ratio` is nan"),
         ({"expert_dropout": 1.0}, "below 1"),
-        ({"clip": "wide"}, "a number or none"),
+        ({"clip": "wide"}, "a number, auto or none"),
         ({"sg_ratio_learned": 1}, "true or false"),
     ],
 )

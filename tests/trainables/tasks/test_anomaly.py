@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from trainables.metrics import METRIC_NAMES, anomaly_metrics, best_event_f1
 from trainables.models.lightmmoe import LightMMoE, LightMMoEConfig
 from trainables.tasks.anomaly import OBJECTIVES, AnomalyTask, PreparedSeries
 from trainables.tasks.base import StudyData
+from trainables.tasks.clipping import CLIPS
 from trainables.tasks.detectors import ForecastDetector, RandomScores, SumOfSquares
 
 CPU = torch.device("cpu")
@@ -24,7 +27,7 @@ def _detector(data: StudyData, **changes: object) -> tuple[ForecastDetector, Lig
     config = LightMMoEConfig.from_dict({**TINY, **changes})
     series = next(iter(data.series.values()))
     model = LightMMoE(config, series.n_features, torch.Generator().manual_seed(0))
-    return TASK.detector(model, config), config, series
+    return TASK.detector(model, config, series), config, series
 
 
 def test_scaled_once_by_the_fitted_part() -> None:
@@ -148,13 +151,34 @@ def test_sum_of_squares_by_hand() -> None:
 
 def test_the_baseline_s_clip_is_chosen_by_the_objective_and_not_by_the_test() -> None:
     data = _prepare()
-    config, detector = TASK.baseline("sum_of_squares", data, seed=0, device=CPU)
-    series = data.series["tiny"]
+    config, detectors = TASK.baseline("sum_of_squares", data, seed=0, device=CPU)
+    series, detector = data.series["tiny"], detectors["tiny"]
+    assert isinstance(detector, SumOfSquares)
     chosen = TASK.validate(detector, series, config=None, names={"labelled_event_f1"}, device=CPU)["labelled_event_f1"]
-    for clip in (None, 50.0, 20.0, 10.0, 5.0, 3.0):
+    for clip in CLIPS:
         other = TASK.validate(SumOfSquares(clip), series, config=None, names={"labelled_event_f1"}, device=CPU)
         assert chosen >= other["labelled_event_f1"]
-    assert detector.clip == config["clip"]
+    assert detector.clip == series.resolve_clip(config["clip"])
+
+
+def test_under_clip_auto_training_and_scores_have_the_series_own_bound() -> None:
+    data = _prepare()
+    series = data.series["tiny"]
+    assert series.auto_clip in CLIPS
+    own = dataclasses.replace(series, auto_clip=7.0)
+    _, config, _ = _detector(data, clip="auto")
+    windows, _ = TASK.training_set(own, config, CPU)
+    assert windows.clip == 7.0
+    assert TASK.detector(torch.nn.Identity(), config, own).clip == 7.0
+    _, config, _ = _detector(data, clip=5.0)
+    assert TASK.training_set(own, config, CPU)[0].clip == 5.0
+
+
+def test_what_clip_auto_stands_for_is_said() -> None:
+    data = _prepare(make_series(n_steps=2000), make_series("short", n_steps=300), objective="val_loss")
+    assert not data.series["short"].incidents
+    (note,) = [note for note in data.notes if note.startswith("clip = auto")]
+    assert "none on short" in note
 
 
 def test_random_scores_follow_from_their_seed() -> None:
