@@ -64,6 +64,7 @@ class RankCorrelation:
     """``None`` with fewer than four configurations."""
     high: float | None
     n: int
+    """Pairs; fewer by one for each further group."""
 
 
 def mean_interval(values: Blocks, *, confidence: float = CONFIDENCE) -> Interval | None:
@@ -115,12 +116,16 @@ def paired_difference(first: Blocks, second: Blocks, *, confidence: float = CONF
     return dataclasses.replace(interval, n_dropped=int(np.sum(np.isnan(first) != np.isnan(second))))
 
 
-def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation | None:
+def rank_correlation(
+    first: Sequence[float], second: Sequence[float], *, groups: Sequence[object] | None = None
+) -> RankCorrelation | None:
     """Compute Spearman's rank correlation; ties have their mean rank.
 
     Args:
         first: ``[N]``
         second: ``[N]``
+        groups: ``[N]``; with them the correlation is a partial one, of ranks less their group's mean: what is left of
+            it among members of one group. Each further group costs a degree of freedom.
 
     Returns:
         The correlation with its interval (Bonett and Wright); ``None`` where either side has no spread, or one value.
@@ -130,7 +135,14 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCor
     ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
     if any(np.ptp(rank) == 0 for rank in ranks):
         return None
-    n, value = len(first), float(np.clip(np.corrcoef(ranks[0], ranks[1])[0, 1], -1.0, 1.0))
+    n = len(first)
+    if groups is not None:
+        by_group = pd.Series(pd.factorize(pd.Series([repr(group) for group in groups]))[0])
+        ranks = [rank - pd.Series(rank).groupby(by_group).transform("mean").to_numpy() for rank in ranks]
+        if any(np.abs(rank).max() < ROUNDING for rank in ranks):
+            return None
+        n -= int(by_group.max())
+    value = float(np.clip(np.corrcoef(ranks[0], ranks[1])[0, 1], -1.0, 1.0))
     low = high = None
     if n >= FEWEST_RANKED:
         # The exact ends have no z; half a swap of neighbours away from them, it has.

@@ -28,6 +28,8 @@ class Ranking:
     all scores are equal."""
     by_series: Mapping[str, RankCorrelation | None]
     """The same within each series, which a mean over them can hide."""
+    prepared_alike: RankCorrelation | None
+    """What is left of it among configurations whose data are prepared alike: an objective may rank by that alone."""
     chosen: float
     """Test score of the configuration that it calls the best."""
     points: tuple[tuple[float, float], ...]
@@ -41,6 +43,8 @@ class ObjectiveCheck:
     metric: str
     """The test metric that they should rank by, without its prefix."""
     label: str
+    preparation: tuple[str, ...]
+    """Parameters that prepare the data and are no part of the model."""
     n_asked: int
     n: int
     """Configurations that were trained and tested."""
@@ -60,16 +64,19 @@ class ObjectiveCheck:
 def check_objectives(records: Records) -> ObjectiveCheck | None:
     """Measure how well every objective that was recorded ranks; ``None`` where too little was tested to rank."""
     metric = str(records.study["objective"]["primary_metric"])
+    names = records.study.get("preparation", [])
     trials = records.of_stage("validity")
     values = _average_seeds(records, [trial for trial in trials if trial.status == "COMPLETED"])
     scores = _means(values, f"test_{metric}", records.study["test_series"])
     if len(scores) < 2:
         return None
-    rankings = [_rank(records, values, name, metric) for name in _list_objectives(records)]
+    prepared = {trial.config_hash: [trial.config[name] for name in names] for trial in trials} if names else {}
+    rankings = [_rank(records, values, prepared, name, metric) for name in _list_objectives(records)]
     upward = 1.0 if higher_is_better(metric) else -1.0
     return ObjectiveCheck(
         metric=metric,
         label=label_metric(metric),
+        preparation=tuple(names),
         n_asked=len({trial.config_hash for trial in trials}),
         n=len(scores),
         best=upward * max(upward * score for score in scores.values()),
@@ -100,10 +107,11 @@ def _list_objectives(records: Records) -> list[str]:
     return sorted(names, key=lambda name: name != records.objective_name)
 
 
-def _rank(records: Records, values: Values, name: str, metric: str) -> Ranking | None:
+def _rank(records: Records, values: Values, prepared: Mapping[str, object], name: str, metric: str) -> Ranking | None:
     """Rank the configurations by one objective; ``None`` where fewer than two have it."""
     judged, tested = records.study["objective_series"], records.study["test_series"]
-    points = _pair(values, name, judged, metric, tested)
+    paired = _pair(values, name, judged, metric, tested)
+    points = tuple(paired.values())
     if len(points) < 2:
         return None
     maximize = records.maximize if name == records.objective_name else higher_is_better(name)
@@ -113,26 +121,31 @@ def _rank(records: Records, values: Values, name: str, metric: str) -> Ranking |
         is_searched=name == records.objective_name,
         correlation=_correlate(points, same_way=same_way),
         by_series={
-            series: _correlate(_pair(values, name, [series], metric, [series]), same_way=same_way)
+            series: _correlate(list(_pair(values, name, [series], metric, [series]).values()), same_way=same_way)
             for series in tested
             if series in judged
         },
+        prepared_alike=_correlate(points, same_way=same_way, groups=[prepared[config] for config in paired])
+        if prepared
+        else None,
         chosen=max(points, key=lambda point: point[0] if maximize else -point[0])[1],
         points=points,
     )
 
 
-def _correlate(points: Sequence[tuple[float, float]], *, same_way: bool) -> RankCorrelation | None:
+def _correlate(
+    points: Sequence[tuple[float, float]], *, same_way: bool, groups: Sequence[object] | None = None
+) -> RankCorrelation | None:
     sign = 1.0 if same_way else -1.0
-    return rank_correlation([sign * value for value, _ in points], [score for _, score in points])
+    return rank_correlation([sign * value for value, _ in points], [score for _, score in points], groups=groups)
 
 
 def _pair(
     values: Values, name: str, judged: Sequence[str], metric: str, tested: Sequence[str]
-) -> tuple[tuple[float, float], ...]:
+) -> dict[str, tuple[float, float]]:
     """Pair the objective with the test score, for the configurations that have both."""
     objectives, scores = _means(values, name, judged), _means(values, f"test_{metric}", tested)
-    return tuple((objectives[config], scores[config]) for config in scores if config in objectives)
+    return {config: (objectives[config], scores[config]) for config in scores if config in objectives}
 
 
 def _means(values: Values, name: str, series: Sequence[str]) -> dict[str, float]:

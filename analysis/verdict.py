@@ -274,6 +274,9 @@ def _objective_check(summary: Summary) -> Iterable[Statement]:
         f"among them gives {format_score(ranking.chosen)}; their mean is {format_score(check.mean)}, the best of them "
         f"{format_score(check.best)}."
     )
+    if ranking.prepared_alike is not None:
+        alike = join_names(check.preparation)
+        text += f" Among configurations with the same {alike} it is {format_correlation(ranking.prepared_alike)}."
     yield Statement(topic=topic, tone=tone, text=text)
 
 

@@ -124,9 +124,11 @@ class StudyBuilder:
             self.test(trial, test, config=config)
         return trial
 
-    def check(self, window: int, objectives: Mapping[str, float], score: float | Values) -> str:
+    def check(
+        self, window: int, objectives: Mapping[str, float], score: float | Values, *, clip: float | None = None
+    ) -> str:
         """A random configuration of the check of the objectives, trained and tested."""
-        config = {**PUBLISHED, "window": window}
+        config = {**PUBLISHED, "window": window, "clip": clip}
         own = objectives[self.study["objective"]["name"]]
         trial = self._train("validity", "random_configuration", config, [own, own, own], "complete", block=None)
         series = self.study["series"]

@@ -157,6 +157,18 @@ def test_a_rank_correlation_by_hand() -> None:
     assert found.high == pytest.approx(math.tanh(math.atanh(0.8) + half))
 
 
+def test_a_partial_rank_correlation_is_that_within_groups() -> None:
+    """Groups lie far apart and agree on that; within each, the order is reversed."""
+    first = [1.0, 2.0, 3.0, 11.0, 12.0, 13.0]
+    second = [3.0, 2.0, 1.0, 13.0, 12.0, 11.0]
+    plain, partial = rank_correlation(first, second), rank_correlation(first, second, groups=[5.0] * 3 + [None] * 3)
+    assert plain is not None
+    assert plain.value > 0.5
+    assert partial is not None
+    assert (partial.value, partial.n) == (pytest.approx(-1), 5)
+    assert rank_correlation(first, second, groups=list(range(6))) is None
+
+
 def test_ranks_of_ties_are_those_of_scipy() -> None:
     first, second = [1.0, 1.0, 2.0, 3.0, 3.0, 3.0], [1.0, 2.0, 2.0, 5.0, 4.0, 5.0]
     found = rank_correlation(first, second)

@@ -76,6 +76,22 @@ def test_series_that_contradict_each_other_are_told_apart(searched: Any, complet
     assert check.searched.correlation is None  # the means are all the same
 
 
+def test_an_objective_that_ranks_by_the_preparation_of_the_data_alone_is_seen_through(
+    searched: Any, complete: Callable[[Any], Any]
+) -> None:
+    study = complete(searched)
+    study.event("budget", trials=4, checks=8)
+    for number in range(8):
+        place, clip = number % 4, (5.0, None)[number // 4]
+        study.check(20 + number, {"labelled_event_f1": number // 4 - place / 10}, number // 4 + place / 10, clip=clip)
+    study.event("finished", failure="")
+    report = write_report(study.write())
+    (sentence,) = [line for line in report.verdict if line.startswith("Does labelled_event_f1 rank")]
+    assert "is +0.52" in sentence
+    assert "Among configurations with the same clip it is -1.00" in sentence
+    assert "At the same clip" in report.html.read_text()
+
+
 def test_the_report_says_what_the_objective_is_worth(searched: Any, complete: Callable[[Any], Any]) -> None:
     report = write_report(_checked(complete(searched)).write())
     (sentence,) = [line for line in report.verdict if line.startswith("Does labelled_event_f1 rank")]
