@@ -223,8 +223,8 @@ def _make_parser() -> argparse.ArgumentParser:
     what.add_argument("--timestamp", help="for csv and parquet: a column that is a time and no feature (none)")
     what.add_argument(
         "--objective",
-        help="what the search optimises: labelled_event_f1, labelled_auprc, log_gap, injected_event_f1 or val_loss "
-        "(labelled_event_f1 where there are labels, else log_gap)",
+        help="what the search optimises: labelled_event_f1_and_log_gap, labelled_event_f1, labelled_auprc, log_gap or "
+        "val_loss; see docs/objectives.md (labelled_event_f1_and_log_gap where there are labels, else log_gap)",
     )
     what.add_argument(
         "--labelled-by",

@@ -29,6 +29,8 @@ class Provenance:
     objective: str
     direction: str
     objective_description: str
+    objective_evidence: str
+    """How well it ranked elsewhere; empty where nobody measured it."""
     primary_metric: str
     budget: int | None
     sampler: str | None
@@ -75,6 +77,7 @@ def describe_origin(records: Records) -> Provenance:
         objective=objective["name"],
         direction=objective["direction"],
         objective_description=objective.get("description", ""),
+        objective_evidence=objective.get("evidence", ""),
         primary_metric=objective["primary_metric"],
         budget=log.budget if log.budget is not None else spec.get("trials"),
         sampler=spec.get("sampler"),

@@ -193,6 +193,8 @@ def _choose_tiles(comparison: Comparison | None) -> list[tuple[str, Contender]]:
     tiles = [(f"best: {comparison.best.label}", comparison.best)]
     if comparison.published is not None and not comparison.best.is_published:
         tiles.append(("published", comparison.published))
+    if comparison.variant is not None and not comparison.best.is_variant:
+        tiles.append((comparison.variant.label, comparison.variant))
     baselines = comparison.baselines[:1]
     baselines += tuple(row for row in comparison.baselines[1:] if row.label == label_baseline(RANDOM))
     tiles += [(f"{row.label}, untrained", row) for row in baselines]

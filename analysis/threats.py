@@ -14,6 +14,7 @@ from analysis.metric_catalogue import (
     label_baseline,
     label_metric,
 )
+from analysis.origin import Provenance
 from analysis.summary import Summary
 
 ENOUGH_SEEDS = 6
@@ -135,8 +136,7 @@ def _objective(summary: Summary) -> Iterable[Threat]:
     if origin.objective == "val_loss":
         yield Threat(
             title="The search optimised a loss",
-            text="Small studies found validation loss to rank detectors hardly at all, and often backwards: the better "
-            "predictor is not the better detector.",
+            text=f"The better predictor is not always the better detector{_evidence(origin)}.",
         )
     elif origin.labelled_by == "time":
         yield Threat(
@@ -153,8 +153,13 @@ def _objective(summary: Summary) -> Iterable[Threat]:
     elif origin.task == "anomaly":
         yield Threat(
             title="The objective used no labels",
-            text="How well a label-free objective ranks detectors differs from data set to data set.",
+            text="How well a label-free objective ranks detectors differs from data set to data set"
+            f"{_evidence(origin)}.",
         )
+
+
+def _evidence(origin: Provenance) -> str:
+    return f"; {origin.objective_evidence}" if origin.objective_evidence else ""
 
 
 def _ranking(summary: Summary) -> Iterable[Threat]:

@@ -71,7 +71,8 @@ def _run_ablatune(scheduler: str) -> dict[str, float]:
         command = [
             sys.executable, str(HERE.parent / "launch.py"), "--space", "lightmmoe", "--data", "smd",
             "--data-root", str(DATA), "--series", "machine-1-6", "--trials", str(N_TRIALS),
-            "--max-epochs", str(MAX_EPOCHS), "--scheduler", scheduler, "--enqueue", str(listed), "--confirm-top", "0",
+            "--objective", "labelled_event_f1", "--max-epochs", str(MAX_EPOCHS), "--scheduler", scheduler,
+            "--enqueue", str(listed), "--confirm-top", "0",
             "--max-concurrent", str(N_WORKERS), "--results", folder, "--name", "study",
         ]  # fmt: skip
         began = time.time()
@@ -113,7 +114,7 @@ def _run_plain(scheduler: str, *, reuse_actors: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         spec = {
             "space": "lightmmoe", "data": "smd", "data_root": str(DATA), "series": ["machine-1-6"],
-            "trials": N_TRIALS, "max_epochs": MAX_EPOCHS,
+            "objective": "labelled_event_f1", "trials": N_TRIALS, "max_epochs": MAX_EPOCHS,
         }  # fmt: skip
         question = {"spec": spec, "configs": listed_configurations(), "storage": folder}
         command = [sys.executable, str(HERE / "plain_ray_tune.py"), json.dumps(question), "--scheduler", scheduler]

@@ -39,6 +39,7 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         *(f"            {note}" for note in data.notes),
         f"objective   {data.objective.direction} {data.objective.name}: {data.objective.description}",
         f"            on {', '.join(data.objective_series)}; tested on {', '.join(data.test_series) or 'nothing'}",
+        *([f"            {data.objective.evidence.in_words()}"] if data.objective.evidence is not None else []),
         f"search      {spec.trials} trials, {spec.sampler} sampler, seed {spec.seed}; "
         f"{len(plan.listed)} listed ones come first",
         f"confirm     the best {spec.confirm_top} and the published configuration"

@@ -1,6 +1,7 @@
 """From a question to a finished study folder: the main path of the engine."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import platform
@@ -113,7 +114,9 @@ def resume_study(
     resources = resources or Resources()
     asked = {"trials": trials, "check_objective": check_objective}
     more = {name: value for name, value in asked.items() if value is not None}
-    resolved = resolve(StudySpec.from_dict({**study["spec"], **more}))
+    spec = StudySpec.from_dict({**study["spec"], **more})
+    # How many trials were first asked for decides what the search begins with, and that stays.
+    resolved = resolve(dataclasses.replace(spec, trials=study["spec"]["trials"]))
     if resolved.restricted.identity() != study["space_hash"]:
         raise ValueError(
             f"the search space {study['space']!r} is no longer the one that {folder} searches; go back to the code of "
@@ -142,6 +145,7 @@ def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
             "direction": data.objective.direction,
             "primary_metric": data.objective.primary_metric,
             "description": data.objective.description,
+            "evidence": data.objective.evidence.in_words() if data.objective.evidence is not None else "",
         },
         "parameters": [_describe_parameter(parameter) for parameter in resolved.restricted.parameters],
         "fixed": {name: resolved.plan.listed[0][name] for name in resolved.restricted.fixed},

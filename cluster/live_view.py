@@ -13,6 +13,7 @@ from cluster.events import Event
 from cluster.progress import Progress, ProgressMeter
 from cluster.state import StudyState, Trial
 from cluster.study import ResolvedStudy
+from trainables.tasks.base import Objective
 
 _SECONDS_BETWEEN_LINES = 10.0
 _LOOKS_PER_SECOND = 4
@@ -117,8 +118,16 @@ def _introduce(resolved: ResolvedStudy, folder: Path) -> list[str]:
     return [
         f"study {folder}: {spec.space} on {spec.data} ({series}), {data.objective.direction} {data.objective.name}",
         *(f"  {note}" for note in data.notes if "too few events" in note),
+        *_warn_of_objective(data.objective),
         f"  watch it: tensorboard --logdir {folder / 'tensorboard'}",
     ]
+
+
+def _warn_of_objective(objective: Objective) -> list[str]:
+    """Say what a search without labels can hope for."""
+    if objective.needs_labels or objective.evidence is None:
+        return []
+    return [f"  {objective.name} sees no labels: {objective.evidence.in_words()} (docs/objectives.md)"]
 
 
 def _one_line(progress: Progress, objective: str) -> str:

@@ -31,6 +31,7 @@ from search_spaces.distributions import format_value
 from tests.conftest import ROOT, TINY, make_series
 from trainables.segment import Segment
 from trainables.tasks.anomaly import AnomalyTask
+from trainables.tasks.objectives import DEFAULT_OBJECTIVE
 from trainables.trainable import SEGMENT, SegmentTrainable
 
 SMALL = {
@@ -203,7 +204,7 @@ def test_files_stay_few_and_whole(finished: StudyResult) -> None:
 def test_study_json_holds_the_question(finished: StudyResult) -> None:
     study = json.loads((finished.folder / "study.json").read_text())
     assert StudySpec.from_dict(study["spec"]) == SPEC
-    assert study["objective"]["name"] == "labelled_event_f1"
+    assert study["objective"]["name"] == DEFAULT_OBJECTIVE
     assert study["data_hash"]
     assert study["versions"]["torch"]
     assert {

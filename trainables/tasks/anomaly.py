@@ -33,6 +33,7 @@ from trainables.tasks.detectors import Detector, ForecastDetector, RandomScores,
 from trainables.tasks.incidents import InjectedIncidents, inject_incidents
 from trainables.tasks.label_free import log_gap, relative_loss
 from trainables.tasks.labelled_part import LabelledBy, LabelledPart, divide, leave_untouched
+from trainables.tasks.objectives import OBJECTIVES, add_log_gap, choose_objective
 
 MARGIN = (0, 5)
 """Steps by which labelled segments grow to the left and right, as published tables have it."""
@@ -40,47 +41,6 @@ VALIDATION_SHARE = 0.2
 VALIDATION_QUANTILE = 0.999
 """Without labels to fix it on, the alarm threshold lets one validation step in a thousand through."""
 INCIDENT_AMPLITUDES = (3.0, 8.0)
-
-OBJECTIVES: dict[str, Objective] = {
-    objective.name: objective
-    for objective in (
-        Objective(
-            name="labelled_event_f1",
-            direction="maximize",
-            primary_metric="event_f1_pa_log",
-            needs_labels=True,
-            description="best event F1 (log weights) on the labelled part of the test split",
-        ),
-        Objective(
-            name="labelled_auprc",
-            direction="maximize",
-            primary_metric="point_auprc",
-            needs_labels=True,
-            description="average precision on the labelled part of the test split",
-        ),
-        Objective(
-            name="log_gap",
-            direction="maximize",
-            primary_metric="event_f1_pa_log",
-            needs_labels=False,
-            description="standardised log gap between injected incidents and quiet validation steps",
-        ),
-        Objective(
-            name="injected_event_f1",
-            direction="maximize",
-            primary_metric="event_f1_pa_log",
-            needs_labels=False,
-            description="best event F1 (log weights) on incidents injected into the validation part",
-        ),
-        Objective(
-            name="val_loss",
-            direction="minimize",
-            primary_metric="event_f1_pa_log",
-            needs_labels=False,
-            description="validation loss relative to predicting the last value, under one common clip",
-        ),
-    )
-}
 
 FIXED_THRESHOLD_NAMES = tuple(
     f"fixed_threshold_{name}{part}"
@@ -149,18 +109,20 @@ class AnomalyTask:
 
         Args:
             series: The raw series.
-            objective: Name of the objective; ``None`` takes ``labelled_event_f1`` for labelled data, else ``log_gap``.
+            objective: Name of the objective; ``None`` takes the default (:mod:`trainables.tasks.objectives`).
             labelled_by: How an objective that needs labels gets its labelled part.
             seed: The study's seed, for the injected incidents.
 
         Raises:
             ValueError: If the objective is unknown, or the data cannot give it; the message says what would.
         """
-        chosen = _choose_objective(objective, series)
+        chosen = choose_objective(objective, labelled=any(one.labels is not None for one in series))
         parts = divide(series, labelled_by=labelled_by) if chosen.needs_labels else leave_untouched(series)
         prepared = {one.name: _prepare_one(one, parts[one.name], seed) for one in series}
+        if objective is None and chosen.needs_labels and not all(one.incidents for one in prepared.values()):
+            chosen = OBJECTIVES["labelled_event_f1"]
         objective_series = tuple(
-            name for name, one in prepared.items() if not chosen.needs_labels or len(one.part.tuning) > 0
+            name for name, one in prepared.items() if not chosen.only_labelled_series or len(one.part.tuning) > 0
         )
         _check_incidents(chosen, prepared.values())
         return StudyData(
@@ -211,10 +173,13 @@ class AnomalyTask:
             device: Where the detector computes.
         """
         values: dict[str, float] = {}
-        if {"labelled_event_f1", "labelled_auprc"} & set(names) and len(series.part.tuning) > 0:
+        if any(OBJECTIVES[name].needs_labels for name in names) and len(series.part.tuning) > 0:
             values |= _labelled_objectives(detector, series, device)
-        if {"log_gap", "injected_event_f1"} & set(names) and series.incidents:
-            values |= _injected_objectives(detector, series, config, device)
+        if any(OBJECTIVES[name].needs_incidents for name in names) and series.incidents:
+            values["log_gap"] = _mean_log_gap(detector, series, config, device)
+            if series.part.labels_tune:
+                both = add_log_gap(values.get("labelled_event_f1"), values["log_gap"])
+                values["labelled_event_f1_and_log_gap"] = both
         if "val_loss" in names and isinstance(detector, ForecastDetector):
             assert config is not None
             values["val_loss"] = _relative_validation_loss(detector, series, config, device)
@@ -281,15 +246,6 @@ class AnomalyTask:
         return max((*CLIPS, "auto"), key=value)
 
 
-def _choose_objective(name: str | None, series: Sequence[AnomalySeries]) -> Objective:
-    if name is None:
-        labelled = any(one.labels is not None for one in series)
-        return OBJECTIVES["labelled_event_f1" if labelled else "log_gap"]
-    if name not in OBJECTIVES:
-        raise ValueError(f"there is no objective {name!r} for anomaly detection; known: {', '.join(OBJECTIVES)}")
-    return OBJECTIVES[name]
-
-
 def _prepare_one(series: AnomalySeries, part: LabelledPart, seed: int) -> PreparedSeries:
     n_fit = len(series.train) - round(VALIDATION_SHARE * len(series.train))
     _check_length(series, n_fit)
@@ -336,7 +292,7 @@ def _check_length(series: AnomalySeries, n_fit: int) -> None:
 
 
 def _check_incidents(objective: Objective, prepared: Collection[PreparedSeries]) -> None:
-    if objective.name not in ("log_gap", "injected_event_f1"):
+    if not objective.needs_incidents:
         return
     if short := [one.name for one in prepared if not one.incidents]:
         raise ValueError(
@@ -373,16 +329,15 @@ def _labelled_objectives(detector: Detector, series: PreparedSeries, device: tor
     }
 
 
-def _injected_objectives(
+def _mean_log_gap(
     detector: Detector, series: PreparedSeries, config: DetectorConfig | None, device: torch.device
-) -> dict[str, float]:
-    """Compute the log gap as the mean over both amplitudes, and event F1 on the stronger incidents alone."""
+) -> float:
+    """Compute the log gap as the mean over both amplitudes."""
     gaps = []
     for incidents in series.incidents:
         scores = detector.score(_as_trained(_to_device(incidents.values, device), series.scaler, config))
         gaps.append(log_gap(scores, incidents))
-    event_f1, _ = best_event_f1(scores, series.incidents[-1].labels(), margin=MARGIN)
-    return {"log_gap": float(np.mean(gaps)), "injected_event_f1": event_f1}
+    return float(np.mean(gaps))
 
 
 def _relative_validation_loss(

@@ -3,6 +3,7 @@
 Steps are counted from the start of a series' test part; ranges hold the first step and the step after the last.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +30,8 @@ class LabelledPart:
     """Steps whose labels the objective sees; empty where it sees none."""
     untouched: range
     """Steps on which results are stated; empty for a series that only tunes."""
+    labels_tune: bool
+    """Whether the study's objective sees labels, be it of other series."""
     why: str
     """In words, for the report."""
 
@@ -49,7 +52,8 @@ def divide(series: Sequence[AnomalySeries], *, labelled_by: LabelledBy) -> dict[
 
 def leave_untouched(series: Sequence[AnomalySeries]) -> dict[str, LabelledPart]:
     """Divide every series for an objective that needs no labels: all of the test part stays untouched."""
-    return {one.name: _all_untouched(one, "the objective uses no labels") for one in series}
+    why = "the objective uses no labels"
+    return {one.name: dataclasses.replace(_all_untouched(one, why), labels_tune=False) for one in series}
 
 
 def cut_in_normal_gap(labels: NDArray[np.bool_], share: float = SHARE) -> int:
@@ -71,7 +75,9 @@ def _divide_by_time(series: Sequence[AnomalySeries]) -> dict[str, LabelledPart]:
         counts.append(f"{one.name}: {before} and {after}")
         if min(before, after) >= FEWEST_EVENTS:
             why = f"steps up to {cut} tune ({before} events), the rest is untouched ({after} events)"
-            parts[one.name] = LabelledPart(tuning=range(CONTEXT, cut), untouched=range(cut, len(one.labels)), why=why)
+            parts[one.name] = LabelledPart(
+                tuning=range(CONTEXT, cut), untouched=range(cut, len(one.labels)), labels_tune=True, why=why
+            )
         else:
             why = f"too few events to tune on ({before} before step {cut}, {after} after), so it is only tested"
             parts[one.name] = _all_untouched(one, why)
@@ -100,14 +106,14 @@ def _divide_by_series(series: Sequence[AnomalySeries]) -> dict[str, LabelledPart
         if one.name in tuning:
             steps = range(CONTEXT, len(one.test))
             why = f"all of it tunes ({counts[one.name]} events), none of it is tested"
-            parts[one.name] = LabelledPart(tuning=steps, untouched=range(0), why=why)
+            parts[one.name] = LabelledPart(tuning=steps, untouched=range(0), labels_tune=True, why=why)
         else:
             parts[one.name] = _all_untouched(one, "other series tune")
     return parts
 
 
 def _all_untouched(one: AnomalySeries, why: str) -> LabelledPart:
-    return LabelledPart(tuning=range(0), untouched=range(CONTEXT, len(one.test)), why=why)
+    return LabelledPart(tuning=range(0), untouched=range(CONTEXT, len(one.test)), labels_tune=True, why=why)
 
 
 def _n_events(labels: NDArray[np.bool_]) -> int:

@@ -9,10 +9,11 @@ from trainables.data.series import AnomalySeries
 from trainables.data.windows import CONTEXT
 from trainables.metrics import METRIC_NAMES, anomaly_metrics, best_event_f1
 from trainables.models.lightmmoe import LightMMoE, LightMMoEConfig
-from trainables.tasks.anomaly import OBJECTIVES, AnomalyTask, PreparedSeries
+from trainables.tasks.anomaly import AnomalyTask, PreparedSeries
 from trainables.tasks.base import StudyData
 from trainables.tasks.clipping import CLIPS
 from trainables.tasks.detectors import ForecastDetector, RandomScores, SumOfSquares
+from trainables.tasks.objectives import DEFAULT_OBJECTIVE, DEFAULT_OBJECTIVE_WITHOUT_LABELS, OBJECTIVES
 
 CPU = torch.device("cpu")
 TASK = AnomalyTask()
@@ -128,9 +129,38 @@ def test_without_a_labelled_part_the_threshold_is_a_validation_quantile() -> Non
 
 def test_default_objective_follows_the_labels() -> None:
     raw = make_series(n_steps=2000)
-    assert _prepare(raw).objective.name == "labelled_event_f1"
+    assert _prepare(raw).objective.name == DEFAULT_OBJECTIVE
     unlabelled = AnomalySeries(name="u", train=raw.train, test=raw.test, labels=None, features=raw.features)
-    assert _prepare(unlabelled).objective.name == "log_gap"
+    assert _prepare(unlabelled).objective.name == DEFAULT_OBJECTIVE_WITHOUT_LABELS
+    short = make_series("short", n_steps=500)  # no incident fits in
+    assert _prepare(short).objective.name == "labelled_event_f1"
+
+
+def test_a_series_without_a_labelled_part_still_has_its_log_gap() -> None:
+    raw = make_series(n_steps=2000)
+    quiet = make_series("quiet", n_steps=2000)
+    late = np.zeros_like(quiet.labels)
+    late[-100:-80] = True
+    few = AnomalySeries(name="quiet", train=quiet.train, test=quiet.test, labels=late, features=quiet.features)
+    data = _prepare(raw, few, objective="labelled_event_f1_and_log_gap")
+    assert data.objective_series == ("tiny", "quiet")
+    assert _prepare(raw, few, objective="labelled_event_f1").objective_series == ("tiny",)
+    detector, config, _ = _detector(data)
+    found = {
+        name: TASK.validate(detector, data.series[name], config=config, names=OBJECTIVES, device=CPU)
+        for name in data.series
+    }
+    both, f1, gap = "labelled_event_f1_and_log_gap", "labelled_event_f1", "log_gap"
+    assert found["tiny"][both] == pytest.approx(found["tiny"][f1] + 0.1 * found["tiny"][gap])
+    assert f1 not in found["quiet"]
+    assert found["quiet"][both] == pytest.approx(0.1 * found["quiet"][gap])
+
+
+def test_a_study_that_sees_no_labels_has_no_objective_that_needs_them() -> None:
+    data = _prepare(objective="log_gap")
+    detector, config, series = _detector(data)
+    found = TASK.validate(detector, series, config=config, names=OBJECTIVES, device=CPU)
+    assert found.keys() == {name for name, one in OBJECTIVES.items() if not one.needs_labels}
 
 
 def test_unlabelled_series_are_scored_but_give_no_metrics() -> None:
