@@ -390,7 +390,14 @@ def test_the_hparams_tab_of_a_running_tensorboard_is_right(whole_story: Story, t
     assert domains["clip"]["domainDiscrete"] == ["3", "2.5", "none"]
     assert domains["weight_decay"]["domainInterval"] == {"minValue": 0.0, "maxValue": 0.01}
     assert domains["n_experts"]["domainInterval"] == {"minValue": 1.0, "maxValue": 8.0}
-    assert domains["arm"]["domainDiscrete"] == ["search", "candidate", "published", "random_configuration", "random"]
+    assert domains["arm"]["domainDiscrete"] == [
+        "search",
+        "candidate",
+        "published",
+        "published_variant",
+        "random_configuration",
+        "random",
+    ]
 
     assert {name: session["status"].removeprefix("STATUS_") for name, session in sessions.items()} == {
         "search-0": "SUCCESS",
