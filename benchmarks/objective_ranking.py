@@ -151,15 +151,16 @@ def bootstrap(statistic: Statistic, runs: Runs, *, budget: int | None = None, se
     Returns:
         The statistic (its mean over the samples where there is a budget) with the 5 % and 95 % quantiles.
     """
-    found = [
-        statistic(runs.objectives[:, :, configs][..., series], runs.metrics[:, :, configs][..., series])
-        for configs, series in resample(runs, budget=budget, seed=seed)
-    ]
+    found = [statistic(objectives, metrics) for objectives, metrics, _ in resample(runs, budget=budget, seed=seed)]
     return summarise(found, value=statistic(runs.objectives, runs.metrics) if budget is None else None)
 
 
-def resample(runs: Runs, *, budget: int | None, seed: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Draw places of configurations and of series, at least one of which has every objective."""
+def resample(runs: Runs, *, budget: int | None, seed: int) -> Iterator[tuple[Array, Array, NDArray[np.intp]]]:
+    """Draw configurations and series, at least one of which has every objective.
+
+    Yields:
+        The objectives and the metrics of a sample, and the places of its series.
+    """
     generator = np.random.default_rng(seed)
     n_configs, n_series = runs.metrics.shape[2:]
     listed = np.arange(runs.n_random, n_configs)
@@ -172,7 +173,7 @@ def resample(runs: Runs, *, budget: int | None, seed: int) -> Iterator[tuple[NDA
         series = _draw(generator, n_series)
         while not able[series].any():
             series = _draw(generator, n_series)
-        yield configs, series
+        yield runs.objectives[:, :, configs][..., series], runs.metrics[:, :, configs][..., series], series
 
 
 def _draw(generator: np.random.Generator, n: int) -> NDArray[np.intp]:

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from objective_ranking import (
     BUDGET,
+    N_BOOTSTRAPS,
     Array,
     Estimates,
     Runs,
+    Statistic,
     bootstrap,
     chosen_by_series,
     chosen_score,
@@ -26,11 +29,12 @@ from objective_ranking import (
 )
 from objective_table import BY_EVENTS
 
+from search_spaces.distributions import format_value
+from trainables.tasks.clipping import CLIPS
 from trainables.tasks.objectives import DEFAULT_OBJECTIVE, GAP_WEIGHT
 
 METRICS = {"event_f1_pa_log": "log", "event_f1_pa_squeeze": "squeeze", "point_f1_pa": "PA", "point_auprc": "AUPRC"}
-EVENT_F1 = "event_f1_pa_log"
-CLIPS = ("none", "50", "20", "10", "5", "3")
+CLIP_NAMES = tuple(format_value(clip) for clip in CLIPS)
 EVENT_COUNTS = (3, 5, 10, 20, 30)
 GAP_WEIGHTS = (0.05, 0.1, 0.2)
 SINGLE = (
@@ -129,12 +133,7 @@ def compare_single_series(table: pd.DataFrame, runs: Runs) -> str:
     places = [int(place) for place in np.flatnonzero(labelled)]
     published = find_references(table, runs)["published"][:, places]
     own = runs.only(objectives=list(SINGLE), series=places)
-    found = [
-        chosen_by_series(own.objectives[:, :, configs][..., series], own.metrics[:, :, configs][..., series])
-        - published[:, series].mean(axis=1)
-        for configs, series in resample(own, budget=BUDGET, seed=0)
-    ]
-    gain = summarise(found)
+    gain = gains(own, published, chosen_by_series)
     best = chosen_by_series(own.metrics, own.metrics)  # each metric as its own objective, under the other seed
     rows = [
         [f"`{name}`", *(_difference(gain, place, metric) for metric in range(len(METRICS)))]
@@ -195,7 +194,7 @@ def compare_clips(table: pd.DataFrame) -> str:
         scores, gaps = (_by_clip(table, model, column) for column in ("t_event_f1_pa_log", "o_log_gap"))  # [clip, S]
         squares = _by_clip(table, "squares", "o_log_gap")
         places = np.arange(scores.shape[1])
-        found = {f"clip {clip}": scores[place].mean() for place, clip in enumerate(CLIPS)}
+        found = {f"clip {clip}": scores[place].mean() for place, clip in enumerate(CLIP_NAMES)}
         found["each series' by its own log gap"] = scores[gaps.argmax(axis=0), places].mean()
         found["auto: each series' by the log gap of the sum of squares"] = scores[squares.argmax(axis=0), places].mean()
         found["the best for each series (by its test)"] = scores.max(axis=0).mean()
@@ -203,14 +202,14 @@ def compare_clips(table: pd.DataFrame) -> str:
     return _table(["model", "clip", "event F1 (log)"], rows)
 
 
-def gains(runs: Runs, reference: Array) -> Estimates:
-    """Estimate how much better than a reference ``[M, S]`` the chosen configuration is, on the same series."""
-    found = [
-        chosen_score(runs.objectives[:, :, configs][..., series], runs.metrics[:, :, configs][..., series])
-        - reference[:, series].mean(axis=1)
-        for configs, series in resample(runs, budget=BUDGET, seed=0)
-    ]
-    return summarise(found)
+def gains(runs: Runs, reference: Array, statistic: Statistic = chosen_score) -> Estimates:
+    """Estimate how much better than a reference ``[M, S]`` the chosen configurations are, on the same series."""
+    return summarise(
+        [
+            statistic(objectives, metrics) - reference[:, series].mean(axis=1)
+            for objectives, metrics, series in resample(runs, budget=BUDGET, seed=0)
+        ]
+    )
 
 
 def estimate_draws(runs: Runs, draws: Sequence[Array], reference: Array) -> tuple[Estimates, Estimates]:
@@ -218,10 +217,8 @@ def estimate_draws(runs: Runs, draws: Sequence[Array], reference: Array) -> tupl
     correlations, found = [], []
     for seed, draw in enumerate(draws):
         mine = replace(runs, objective_names=("",), objectives=draw[None])
-        for turn, (configs, series) in enumerate(resample(mine, budget=BUDGET, seed=seed)):
-            if turn == 1000 // len(draws):
-                break
-            objectives, metrics = draw[None][:, :, configs][..., series], runs.metrics[:, :, configs][..., series]
+        samples = resample(mine, budget=BUDGET, seed=seed)
+        for objectives, metrics, series in islice(samples, N_BOOTSTRAPS // len(draws)):
             correlations.append(over_fleet(objectives[:, :, -BUDGET:], metrics[:, :, -BUDGET:]))  # the random ones
             found.append(chosen_score(objectives, metrics) - reference[:, series].mean(axis=1))
     return summarise(correlations), summarise(found)
@@ -241,8 +238,8 @@ def find_references(table: pd.DataFrame, runs: Runs) -> Mapping[str, Array]:
     perfect = np.stack([runs.metrics[metric].mean(axis=0)[_best(runs, metric)] for metric in range(len(METRICS))])
     return {
         "published": published[:, 0],
-        f"published, its best clip by labels ({CLIPS[clips['published']]})": published[:, clips["published"]],
-        f"sum of squares, its best clip by labels ({CLIPS[clips['squares']]})": squares[:, clips["squares"]],
+        f"published, its best clip by labels ({CLIP_NAMES[clips['published']]})": published[:, clips["published"]],
+        f"sum of squares, its best clip by labels ({CLIP_NAMES[clips['squares']]})": squares[:, clips["squares"]],
         "mean of the random ones": runs.metrics[:, :, : runs.n_random].mean(axis=(1, 2)),
         "best of all (by its test)": perfect,
     }
@@ -255,9 +252,9 @@ def _best(runs: Runs, metric: int) -> int:
 def _by_clip(table: pd.DataFrame, model: str, column: str) -> Array:
     """Return a column of the published model or of the sum of squares: ``[clip, S]``, averaged over seeds."""
     series = list(dict.fromkeys(table["series"]))
-    mine = table[table["name"].isin([f"{model}-{clip}" for clip in CLIPS])]
+    mine = table[table["name"].isin([f"{model}-{clip}" for clip in CLIP_NAMES])]
     values = mine.pivot_table(index="name", columns="series", values=column, aggfunc="mean", dropna=False)
-    return values.loc[[f"{model}-{clip}" for clip in CLIPS], series].to_numpy(np.float64)
+    return values.loc[[f"{model}-{clip}" for clip in CLIP_NAMES], series].to_numpy(np.float64)
 
 
 def _everywhere(runs: Runs) -> list[str]:

@@ -24,6 +24,7 @@ from injections import INJECTIONS
 from numpy.typing import NDArray
 from torch import Tensor
 
+from search_spaces.distributions import format_value
 from search_spaces.lightmmoe import PUBLISHED, SPACE
 from search_spaces.space import Restricted
 from trainables.adam import Adam
@@ -36,9 +37,10 @@ from trainables.tasks.anomaly import AnomalyTask, PreparedSeries
 from trainables.tasks.clipping import CLIPS
 from trainables.tasks.detectors import Detector, ForecastDetector, SumOfSquares, aggregate_errors
 from trainables.tasks.incidents import InjectedIncidents
-from trainables.tasks.label_free import relative_loss
+from trainables.tasks.label_free import COMMON_CLIP, relative_loss
 from trainables.tasks.labelled_part import cut_in_normal_gap
 from trainables.training import DivergedError, torch_generator, train_epoch
+from trainables.whole_files import replace_file
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 SERIES = {
@@ -72,7 +74,7 @@ class Recorded:
 
 def all_runs() -> Iterator[Recorded]:
     """List every run, the first seed of everything first; the untrained ones have one seed."""
-    clips = {("none" if clip is None else f"{clip:g}"): clip for clip in CLIPS}
+    clips = {format_value(clip): clip for clip in CLIPS}
     squares: dict[str, Mapping[str, Any]] = {f"squares-{name}": {"clip": clip} for name, clip in clips.items()}
     published: dict[str, Mapping[str, Any]] = {
         f"published-{name}": {**PUBLISHED, "clip": clip} for name, clip in clips.items()
@@ -172,11 +174,7 @@ def _record_one(run: Recorded, folder: Path) -> None:
             arrays = {"error": np.array(str(error))}
     buffer = io.BytesIO()
     np.savez(buffer, config=np.array(json.dumps(dict(run.config))), **arrays)  # type: ignore[arg-type]
-    path = run.path(folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(buffer.getvalue())
-    unfinished.replace(path)
+    replace_file(run.path(folder), buffer.getvalue())
 
 
 def _train(
@@ -228,7 +226,7 @@ def _predict_validation(
         return np.asarray(aggregate_errors(errors, config.score_aggregation).numpy().astype(np.float32))
 
     loss = relative_loss(predicted.numpy(), actual.numpy(), last.numpy())
-    clipped = [part.clamp(-5, 5) for part in (predicted, actual, last)]
+    clipped = [part.clamp(-COMMON_CLIP, COMMON_CLIP) for part in (predicted, actual, last)]
     ratio = (clipped[0] - clipped[1]).square().mean(0) / (clipped[2] - clipped[1]).square().mean(0).clamp_min(1e-9)
     return {
         "uniform_targets": score(uniform),
