@@ -28,7 +28,7 @@ class PlainView:
         self._meter = ProgressMeter()
         self._phase, self._best, self._last_look, self._last_line = "", "", 0.0, 0.0
         self._is_read = True
-        for line in _introduce(resolved, folder):
+        for line in introduce(resolved, folder):
             self._print(line)
 
     def apply(self, event: Event, state: StudyState) -> None:
@@ -73,7 +73,7 @@ class TerminalView:
     def __init__(self, resolved: ResolvedStudy, folder: Path) -> None:
         self._objective, self._max_epochs = resolved.data.objective.name, resolved.spec.max_epochs
         self._meter = ProgressMeter()
-        for line in _introduce(resolved, folder):
+        for line in introduce(resolved, folder):
             print(line)
         self._live = Live(Text("starting Ray ..."), refresh_per_second=_LOOKS_PER_SECOND, transient=True)
         self._live.start()
@@ -112,7 +112,8 @@ class TerminalView:
         return table
 
 
-def _introduce(resolved: ResolvedStudy, folder: Path) -> list[str]:
+def introduce(resolved: ResolvedStudy, folder: Path) -> list[str]:
+    """Say in a few lines what is about to run, and what a user should know before it does."""
     spec, data = resolved.spec, resolved.data
     series = f"{len(data.series)} series" if len(data.series) > 4 else ", ".join(data.series)
     return [

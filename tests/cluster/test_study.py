@@ -1,14 +1,31 @@
 """What a study begins with, as it follows from its question."""
 
+from pathlib import Path
+
 import pytest
 
+from cluster.live_view import introduce
 from cluster.plan import Plan
-from cluster.study import StudySpec, resolve
+from cluster.study import ResolvedStudy, StudySpec, resolve
 from search_spaces.lightmmoe import CLIPS, PUBLISHED
 
 
+def _resolve(**changes: object) -> ResolvedStudy:
+    return resolve(StudySpec.from_dict({"space": "lightmmoe", "series": ["sample-1"], **changes}))
+
+
 def _plan(**changes: object) -> Plan:
-    return resolve(StudySpec.from_dict({"space": "lightmmoe", "series": ["sample-1"], **changes})).plan
+    return _resolve(**changes).plan
+
+
+@pytest.mark.parametrize("objective", ["log_gap", "val_loss"])
+def test_a_search_without_labels_says_what_it_can_hope_for(objective: str) -> None:
+    lines = introduce(_resolve(objective=objective), Path("results/x"))
+    assert any(f"{objective} sees no labels: on 13 servers" in line for line in lines)
+
+
+def test_a_search_with_labels_has_nothing_to_warn_of() -> None:
+    assert not any("sees no labels" in line for line in introduce(_resolve(), Path("results/x")))
 
 
 def test_the_published_configuration_is_tried_with_every_clip() -> None:

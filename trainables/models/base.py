@@ -14,7 +14,7 @@ from torch import nn
 class ModelConfig:
     """Base of a family's configuration: one flat, checked, immutable set of hyperparameters.
 
-    A field is a whole number, a float, a bool, a ``Literal`` of strings, or or several of these and ``None``.
+    A field is a whole number, a float, a bool, a ``Literal`` of strings, or several of these and ``None``.
     """
 
     family: ClassVar[str]

@@ -119,7 +119,10 @@ class AnomalyTask:
         chosen = choose_objective(objective, labelled=any(one.labels is not None for one in series))
         parts = divide(series, labelled_by=labelled_by) if chosen.needs_labels else leave_untouched(series)
         prepared = {one.name: _prepare_one(one, parts[one.name], seed) for one in series}
-        if objective is None and chosen.needs_labels and not all(one.incidents for one in prepared.values()):
+        notes = [f"{one.name}: {note}" for one in series for note in (*one.notes, parts[one.name].why)]
+        short = [one.name for one in prepared.values() if not one.incidents]
+        if objective is None and chosen.needs_labels and short:
+            notes.append(f"the objective does without a log gap, for no incident fits into {', '.join(short)}")
             chosen = OBJECTIVES["labelled_event_f1"]
         objective_series = tuple(
             name for name, one in prepared.items() if not chosen.only_labelled_series or len(one.part.tuning) > 0
@@ -130,10 +133,7 @@ class AnomalyTask:
             series=prepared,
             objective_series=objective_series,
             test_series=tuple(name for name, one in prepared.items() if len(one.part.untouched) > 0),
-            notes=(
-                *(f"{one.name}: {note}" for one in series for note in (*one.notes, parts[one.name].why)),
-                _explain_auto_clip(list(prepared.values())),
-            ),
+            notes=(*notes, _explain_auto_clip(list(prepared.values()))),
             data_hash=f"{derive_seed(0, *(part for one in series for part in (one.name, one.content_hash()))):016x}",
         )
 

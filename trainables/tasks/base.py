@@ -40,11 +40,14 @@ class Objective:
     needs_labels: bool
     needs_incidents: bool
     """Whether incidents must fit into the normal part of every series."""
-    only_labelled_series: bool
-    """Whether series without a labelled part say nothing, so that a search need not train them."""
     description: str
     evidence: Evidence | None = None
     """What it was measured to be worth; ``None`` where nobody did."""
+
+    @property
+    def only_labelled_series(self) -> bool:
+        """Whether series without a labelled part say nothing, so that a search need not train them."""
+        return self.needs_labels and not self.needs_incidents
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

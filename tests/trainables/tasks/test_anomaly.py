@@ -133,7 +133,9 @@ def test_default_objective_follows_the_labels() -> None:
     unlabelled = AnomalySeries(name="u", train=raw.train, test=raw.test, labels=None, features=raw.features)
     assert _prepare(unlabelled).objective.name == DEFAULT_OBJECTIVE_WITHOUT_LABELS
     short = make_series("short", n_steps=500)  # no incident fits in
-    assert _prepare(short).objective.name == "labelled_event_f1"
+    fallen_back = _prepare(short)
+    assert fallen_back.objective.name == "labelled_event_f1"
+    assert any("no incident fits into short" in note for note in fallen_back.notes)
 
 
 def test_a_series_without_a_labelled_part_still_has_its_log_gap() -> None:
