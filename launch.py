@@ -216,15 +216,26 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to search")
     what.add_argument("--space", help="search space: a name of --list-spaces, or your own as package.module:SPACE")
-    what.add_argument("--data", help="data set: sample, smd, asd, csv or parquet (sample: generated, needs no files)")
+    what.add_argument(
+        "--data",
+        help="data set; detectors: sample, smd, asd, csv, parquet; forecasters: sample_workload, sample_prices, ett, "
+        "exchange_rate, bitbrains, alibaba, google, nasa, ohlcv, csv, parquet (the space's own sample: needs no files)",
+    )
     what.add_argument("--data-root", help="folder of the data set's files (see docs/data.md for the layouts)")
     what.add_argument("--series", type=_split, help="series of the data set, such as machine-1-6,machine-2-1 (all)")
     what.add_argument("--label-column", help="for csv and parquet: the 0/1 column of anomalies (label)")
     what.add_argument("--timestamp", help="for csv and parquet: a column that is a time and no feature (none)")
+    what.add_argument("--target", type=_split, help="forecasters: columns to forecast (the data set's own choice)")
+    what.add_argument("--horizon", type=int, help="forecasters: steps to forecast (the data set's own choice)")
+    what.add_argument(
+        "--difference",
+        help="forecasters: none trains on values, log_return on log returns (prices: log_return, else none)",
+    )
     what.add_argument(
         "--objective",
         help="what the search optimises: labelled_event_f1_and_log_gap, labelled_event_f1, labelled_auprc, log_gap or "
-        "val_loss; see docs/objectives.md (labelled_event_f1_and_log_gap where there are labels, else log_gap)",
+        "val_loss, see docs/objectives.md (labelled_event_f1_and_log_gap where there are labels, else log_gap); "
+        "forecasters: val_mse or val_mae (val_mse)",
     )
     what.add_argument(
         "--labelled-by",
@@ -234,7 +245,9 @@ def _make_parser() -> argparse.ArgumentParser:
 
     long = parser.add_argument_group("how long, and how")
     long.add_argument("--trials", type=int, help="configurations to try, in total also with --resume (40)")
-    long.add_argument("--max-epochs", type=int, help="epochs of a trial that is not stopped early (5)")
+    long.add_argument(
+        "--max-epochs", type=int, help="epochs of a trial that is not stopped early (the space's own: 5 for detectors)"
+    )
     long.add_argument("--sampler", help="what proposes configurations: tpe or random (tpe)")
     long.add_argument("--scheduler", help="what stops trials: asha, or fifo which stops none (asha)")
     long.add_argument("--reduction-factor", type=int, help="asha: one in so many passes a rung (3)")
@@ -281,6 +294,9 @@ def _make_parser() -> argparse.ArgumentParser:
     where.add_argument("--name", help="name of the study's folder (the space and the time)")
     where.add_argument("--results", metavar="DIR", help="folder that studies lie in (results)")
     where.add_argument("--address", help="Ray cluster: auto or HOST:PORT (none: this machine, for this study alone)")
+    where.add_argument(
+        "--precision", help="fp32, or bf16 for the forward pass on a GPU; part of the question, kept by a resume (fp32)"
+    )
     where.add_argument("--cpus-per-trial", type=int, help="processor cores of a trial (1)")
     where.add_argument("--gpus-per-trial", type=float, help="GPUs of a trial; a share such as 0.25 packs several (0)")
     where.add_argument("--max-concurrent", type=int, help="trials at a time (as many as there is room for)")

@@ -3,7 +3,7 @@
 ``[S, K]`` = series, seeds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -14,6 +14,7 @@ from analysis.formatting import format_value
 from analysis.intervals import Blocks
 from analysis.metric_catalogue import RANDOM, label_baseline
 from analysis.records import Records, Trial
+from analysis.trial_table import KEPT
 
 Basis = Literal["confirmed", "searched"]
 
@@ -71,8 +72,14 @@ class Measurements:
         for trial in arm.completed:
             values = self._values.get(trial.trial_id, {})
             if _seed_of(trial) in seeds:
-                found[:, seeds.index(_seed_of(trial))] = [values.get(one, {}).get(name, np.nan) for one in series]
+                place = seeds.index(_seed_of(trial))
+                found[:, place] = [value_that_counts(values.get(one, {}), name) for one in series]
         return found
+
+
+def value_that_counts(values: Mapping[str, float], name: str) -> float:
+    """Return a metric's value at the epoch that counts: the best one where the study kept it, else the last."""
+    return values.get(f"{KEPT}{name}", values.get(name, np.nan))
 
 
 def find_configurations(records: Records) -> tuple[Basis, list[Arm]]:

@@ -158,7 +158,8 @@ def _with_bounds(interval: Interval, by_series: list[Blocks], fewest: int, confi
     total = sum(terms)
     if total == 0:
         return dataclasses.replace(interval, low=interval.mean, high=interval.mean, note="no spread over the seeds")
-    freedom = total**2 / sum(term**2 / (len(row) - 1) for term, row in zip(terms, by_series, strict=True))
+    # As shares of the total: the square of a variance near 1e-170 would be zero.
+    freedom = 1 / sum((term / total) ** 2 / (len(row) - 1) for term, row in zip(terms, by_series, strict=True))
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * total**0.5 / len(by_series)
     note = "two seeds, so indicative only" if fewest == 2 else ""
     return dataclasses.replace(interval, low=interval.mean - half, high=interval.mean + half, note=note)

@@ -55,6 +55,45 @@ METRICS: dict[str, Metric] = {
         label="event F1 (squeeze), fixed threshold",
         definition="Event F1 (squeeze) at the threshold that was fixed beforehand.",
     ),
+    "mse": Metric(
+        label="MSE",
+        definition="Mean squared error over origins, steps of the horizon and target columns, of values standardised "
+        "by the train part (for prices: of standardised log returns), as published tables have it.",
+    ),
+    "mae": Metric(label="MAE", definition="Mean absolute error of the same standardised values."),
+    "rmse": Metric(
+        label="RMSE, original units",
+        definition="Root of the mean squared error in the data's own units, over all target columns together: the "
+        "column with the largest unit decides.",
+    ),
+    "mae_original": Metric(label="MAE, original units", definition="Mean absolute error in the data's own units."),
+    "r2": Metric(
+        label="R²",
+        definition="1 minus the squared error relative to that of the column's mean over the test part, in the data's "
+        "own units, averaged over columns. On prices it is near 1 for the last value too.",
+    ),
+    "mape": Metric(label="MAPE, %", definition="Mean absolute percentage error; undefined where an actual value is 0."),
+    "mase": Metric(
+        label="MASE",
+        definition="Mean absolute error relative to that of the seasonal naive forecast within the train part "
+        "(Hyndman and Koehler 2006), averaged over columns.",
+    ),
+    "directional_accuracy": Metric(
+        label="directional accuracy",
+        definition="Share of forecasts that say rightly whether the value will be above or below the last known one; "
+        "a forecast of no change counts half.",
+    ),
+    "dm_statistic": Metric(
+        label="DM statistic",
+        definition="Diebold-Mariano statistic of the squared error against that of the last value; negative is better, "
+        "beyond -2 hardly by chance. With forecasts of several steps, which overlap, it says so too often (11 % "
+        "instead of 5 %).",
+    ),
+    "dm_p_value": Metric(
+        label="DM p value",
+        definition="Its two-sided p value (Harvey, Leybourne and Newbold 1997); a hint alone where several steps are "
+        "forecast.",
+    ),
 }
 
 SHOWN = (
@@ -65,6 +104,13 @@ SHOWN = (
     "point_auprc",
     "point_auroc",
     "fixed_threshold_event_f1_pa_log",
+    "mse",
+    "mae",
+    "rmse",
+    "r2",
+    "mase",
+    "directional_accuracy",
+    "dm_statistic",
 )
 """Metrics that stand in the tables; every other one is in the CSV files."""
 
@@ -73,11 +119,16 @@ FIXED_THRESHOLD = "fixed_threshold_"
 ADJUSTED = "point_f1_pa"
 """The metric beside which random scores always stand."""
 
-BASELINES = {"sum_of_squares": "sum of squared z", "random": "random scores"}
+BASELINES = {
+    "sum_of_squares": "sum of squared z",
+    "random": "random scores",
+    "last_value": "last value",
+    "seasonal_naive": "seasonal naive",
+}
 RANDOM = "random"
 """The baseline that draws its scores, once per seed; others have no seed."""
 
-_ERRORS = ("mse", "mae", "rmse", "mape", "smape", "mase", "loss", "crps")
+_ERRORS = ("mse", "mae", "rmse", "mae_original", "mape", "smape", "mase", "loss", "crps", "dm_statistic")
 
 
 def label_metric(name: str) -> str:

@@ -73,7 +73,7 @@ def describe_origin(records: Records) -> Provenance:
         objective_series=tuple(study["objective_series"]),
         test_series=tuple(study["test_series"]),
         data_hash=study.get("data_hash"),
-        labelled_by=spec.get("labelled_by") if objective["name"].startswith("labelled_") else None,
+        labelled_by=(spec.get("labelled_by") or "time") if objective["name"].startswith("labelled_") else None,
         objective=objective["name"],
         direction=objective["direction"],
         objective_description=objective.get("description", ""),

@@ -28,7 +28,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, Sessi
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from analysis.arms import VARIANT
-from analysis.trial_table import TrialRows, as_text
+from analysis.trial_table import KEPT, TrialRows, as_text
 
 STAGES = ("search", "confirm", "ablate_frozen", "ablate_retuned", "baseline", "validity")
 
@@ -96,6 +96,8 @@ class TrialRecords:
         self._rows = TrialRows(study)
         self._types = {one["name"]: _data_type(one, study["columns"]) for one in study["parameters"]}
         self._objective: str = study["objective"]["name"]
+        self._objectives: frozenset[str] = frozenset(study["objectives"])
+        self._keeps_best: bool = study["objective"].get("epoch") == "best"
         self._primary: str = study["objective"]["primary_metric"]
         self._shown = _shown_test_metrics(self._primary, study["columns"])
 
@@ -145,12 +147,19 @@ class TrialRecords:
 
     def _validation_tags(self, means: Measured) -> dict[str, float]:
         """Name the objective for what it is, so that charts of all studies look alike; the others by themselves."""
-        plain, elsewhere = ("objective", "train_loss"), ("test_", "full_")
+        elsewhere = ("test_", "full_", KEPT)
         return {
-            name if name in plain else f"val/{name}": value
+            self._tag(name): value
             for name, value in means.items()
-            if name != self._objective and not name.startswith(elsewhere)
+            # Where the best epoch counts, the objective's chart never rises: what each epoch gave has one of its own.
+            if (name != self._objective or self._keeps_best) and not name.startswith(elsewhere)
         }
+
+    def _tag(self, name: str) -> str:
+        if name in ("objective", "train_loss"):
+            return name
+        is_validation = name in self._objectives or name.startswith("val_")
+        return f"val/{name.removeprefix('val_')}" if is_validation else f"model/{name}"
 
     def _objective_by_series(self, found: Found) -> dict[str, float]:
         values = {f"objective/{series}": value for series, name, value in found if series and name == self._objective}
@@ -207,7 +216,7 @@ def _to_hparam(value: Any, kind: int) -> bool | float | str | None:
 def _describe_metrics(study: Mapping[str, Any]) -> dict[str, str]:
     objective = study["objective"]
     return {
-        f"hp/{objective['name']}": f"objective at the last epoch ({objective['direction']})",
+        f"hp/{objective['name']}": f"objective at the epoch that counts ({objective['direction']})",
         f"hp/test_{objective['primary_metric']}": "primary metric on the test split",
         "hp/epochs": "epochs trained so far",
         "hp/train_s": "seconds of training so far",

@@ -212,8 +212,8 @@ def _what_intervals_cover(comparison: Comparison) -> Iterable[Threat]:
     if _has_bounds(comparison.best.score):
         yield Threat(
             title="The intervals cover training seeds alone",
-            text="Another stretch of the same series, with other incidents, would give other scores; with few labelled "
-            "events that spread can be the larger one.",
+            text="Another stretch of the same series would give other scores; with a short test part, or few labelled "
+            "events in it, that spread can be the larger one.",
         )
 
 

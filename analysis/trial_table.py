@@ -62,6 +62,9 @@ TRIAL_COLUMNS: dict[str, str] = {
 }
 """Columns of every study; ``p_<parameter>`` and ``m_<part>_<metric>`` follow."""
 
+KEPT = "kept_"
+"""Prefix of a validation metric's value at the best epoch so far, where that is the epoch that counts."""
+
 METRIC_SCHEMA = pa.schema(
     [
         ("trial_id", pa.string()),
@@ -91,7 +94,7 @@ def trial_columns(
     return {
         **TRIAL_COLUMNS,
         **{f"p_{name}": kind for name, kind in parameters.items()},
-        **{f"m_val_{name}": "float" for name in validation_metrics},
+        **{f"m_val_{name.removeprefix('val_')}": "float" for name in validation_metrics},
         **{f"m_{part}_{name}": "float" for part in ("test", "full") for name in test_metrics},
     }
 
@@ -180,7 +183,8 @@ class TrialRows:
         if fields["epoch"] in self._rungs and row["stage"] == "search":
             row["rung"] = fields["epoch"]
         self._add_cost(row, fields)
-        self._set_metrics(row, fields["metrics"])
+        # The row states the epoch that counts; the others are in the curves.
+        self._set_metrics(row, fields.get("kept", fields["metrics"]))
 
     def _decided(self, row: dict[str, Any], time: float, fields: Mapping[str, Any]) -> None:
         if fields["verdict"] != "continue":
@@ -218,7 +222,7 @@ class TrialRows:
 
     def _set_metrics(self, row: dict[str, Any], by_series: Mapping[str, Mapping[str, float | None]]) -> None:
         for name, value in _means(by_series).items():
-            column = f"m_{name}" if name.startswith(("test_", "full_")) else f"m_val_{name}"
+            column = f"m_{name}" if name.startswith(("val_", "test_", "full_")) else f"m_val_{name}"
             if column in self._columns:
                 row[column] = value
 
@@ -230,6 +234,13 @@ class TrialRows:
         means: list[tuple[str | None, str, float | None]] = [
             (None, name, value) for name, value in _means(fields["metrics"]).items()
         ]
+        if self._study["objective"].get("epoch") == "best":
+            named += [
+                (series, f"{KEPT}{name}", value)
+                for series, found in fields.get("kept", {}).items()
+                for name, value in found.items()
+                if name.startswith("val_")
+            ]
         objective = [(None, "objective", fields["value"])] if fields.get("value") is not None else []
         self.metric_rows += [
             (*head, series, step, name, value, *tail) for series, name, value in [*named, *means, *objective]

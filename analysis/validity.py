@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from analysis.arms import value_that_counts
 from analysis.intervals import RankCorrelation, rank_correlation
 from analysis.metric_catalogue import higher_is_better, label_metric
 from analysis.records import Records, Trial
@@ -91,7 +92,8 @@ def _average_seeds(records: Records, trials: Sequence[Trial]) -> Values:
     found: dict[str, dict[str, dict[str, list[float]]]] = {}
     for trial in trials:
         for series, named in by_trial.get(trial.trial_id, {}).items():
-            for name, value in named.items():
+            for name in named:
+                value = value_that_counts(named, name)
                 found.setdefault(trial.config_hash, {}).setdefault(series, {}).setdefault(name, []).append(value)
     return {
         config: {
@@ -103,8 +105,7 @@ def _average_seeds(records: Records, trials: Sequence[Trial]) -> Values:
 
 def _list_objectives(records: Records) -> list[str]:
     """List the objectives that the study's trials may have, its own first."""
-    names = [name.removeprefix("m_val_") for name in records.study["columns"] if name.startswith("m_val_")]
-    return sorted(names, key=lambda name: name != records.objective_name)
+    return sorted(records.study["objectives"], key=lambda name: name != records.objective_name)
 
 
 def _rank(records: Records, values: Values, prepared: Mapping[str, object], name: str, metric: str) -> Ranking | None:

@@ -16,6 +16,7 @@ from looped_lightmmoe import LoopedLightMMoE, copy_weights
 
 from search_spaces.lightmmoe import PUBLISHED
 from trainables.adam import Adam
+from trainables.models.base import Sizes
 from trainables.models.lightmmoe import LightMMoE, LightMMoEConfig
 
 N_FEATURES, ROUNDS = 38, 30
@@ -28,7 +29,10 @@ def main() -> int:
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
     config = LightMMoEConfig.from_dict(PUBLISHED)
-    looped, batched = LoopedLightMMoE(config, N_FEATURES), LightMMoE(config, N_FEATURES, torch.Generator())
+    looped, batched = (
+        LoopedLightMMoE(config, N_FEATURES),
+        LightMMoE(config, Sizes.one_step(N_FEATURES), torch.Generator()),
+    )
     copy_weights(looped, batched)
     windows = torch.randn(config.batch_size, config.window, N_FEATURES)
     targets = torch.randn(config.batch_size, N_FEATURES)

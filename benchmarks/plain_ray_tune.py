@@ -73,7 +73,7 @@ def main() -> None:
             time_attr="training_iteration",
             grace_period=spec.grace_epochs,
             reduction_factor=spec.reduction_factor,
-            max_t=spec.max_epochs,
+            max_t=resolved.plan.max_epochs,
         )
     trainable = tune.with_parameters(
         train,

@@ -31,7 +31,8 @@ from trainables.adam import Adam
 from trainables.data.datasets import load_series
 from trainables.data.windows import CONTEXT, as_tensor
 from trainables.models import FAMILIES
-from trainables.models.base import DetectorConfig
+from trainables.models.base import DetectorConfig, Sizes
+from trainables.models.lightmmoe import LightMMoEConfig
 from trainables.seeding import derive_seed
 from trainables.tasks.anomaly import AnomalyTask, PreparedSeries
 from trainables.tasks.clipping import CLIPS
@@ -102,7 +103,7 @@ def draw_configurations(n: int) -> dict[str, dict[str, Any]]:
         if len(found) == n:
             break
         config = family.config.from_dict(space.configure(study.ask())[0])
-        model = family.build(config, SMD_FEATURES, torch.Generator())
+        model = family.build(config, Sizes.one_step(SMD_FEATURES), torch.Generator())
         if sum(p.numel() for p in model.parameters()) <= MOST_PARAMETERS:
             found[f"random-{number:02d}"] = config.to_dict()
     return found
@@ -166,7 +167,7 @@ def _record_one(run: Recorded, folder: Path) -> None:
     if run.name.startswith("squares"):
         arrays = dict(_score_everything(SumOfSquares(run.config["clip"]), series))
     else:
-        config = FAMILIES["lightmmoe"].config.from_dict(run.config)
+        config = LightMMoEConfig.from_dict(run.config)
         try:
             detector, facts = _train(run, config, series)
             arrays = {**_score_everything(detector, series), **_predict_validation(detector, config, series), **facts}
@@ -181,22 +182,20 @@ def _train(
     run: Recorded, config: DetectorConfig, series: PreparedSeries
 ) -> tuple[ForecastDetector, dict[str, NDArray[Any]]]:
     task, family = AnomalyTask(), FAMILIES["lightmmoe"]
-    model = family.build(config, series.n_features, torch_generator("cpu", run.seed, series.name, "weights"))
+    model = family.build(config, task.sizes(series, config), torch_generator("cpu", run.seed, series.name, "weights"))
     optimizer = Adam(model.parameters(), learning_rate=config.learning_rate, weight_decay=config.weight_decay)
-    windows, targets = task.training_set(series, config, CPU)
+    examples = task.examples(series, config, CPU)
     started, losses = time.monotonic(), []
     for epoch in range(1, MAX_EPOCHS + 1):
         generator = torch_generator(CPU, run.seed, series.name, "epoch", epoch)
-        done = train_epoch(
-            model, optimizer, windows, targets=targets, batch_size=config.batch_size, generator=generator
-        )
+        done = train_epoch(model, optimizer, examples, recipe=config.recipe, generator=generator)
         losses.append(done.loss)
     facts = {
         "train_loss": np.array(losses),
         "train_s": np.array(time.monotonic() - started),
         "n_params": np.array(sum(p.numel() for p in model.parameters())),
     }
-    return task.detector(model, config, series), facts
+    return task.predictor(model, config, series), facts
 
 
 def _score_everything(detector: Detector, series: PreparedSeries) -> dict[str, NDArray[np.float32]]:

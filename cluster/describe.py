@@ -11,9 +11,13 @@ from search_spaces.distributions import format_value
 from search_spaces.space import Restricted, SearchSpace
 from trainables.cost import seconds_per_epoch
 from trainables.models import FAMILIES
+from trainables.models.base import Sizes, TaskName
 
-DESCRIBED_FEATURES = 38
-"""Features for which a space's parameter count is stated: those of the Server Machine Dataset."""
+DESCRIBED_SIZES: dict[TaskName, Sizes] = {
+    "anomaly": Sizes.one_step(38),
+    "forecast": Sizes(n_features=7, horizon=96, targets=tuple(range(7)), n_examples=1),
+}
+"""Data for which a space's parameter count is stated: the Server Machine Dataset, and ETT."""
 
 
 def describe_space(space: SearchSpace) -> list[str]:
@@ -23,7 +27,7 @@ def describe_space(space: SearchSpace) -> list[str]:
         "",
         *_describe_parameters(Restricted(space=space)),
         "",
-        f"parameters at the defaults, {DESCRIBED_FEATURES} features: {_count_parameters(space):,}",
+        f"parameters at the defaults, {_describe_sizes(space)}: {_count_parameters(space):,}",
         "",
         "ablation factors (* published level; in brackets the change that the specification expects, in points)",
         *_table((factor.name, factor.kind, _describe_levels(factor)) for factor in space.factors),
@@ -86,13 +90,13 @@ def _describe_levels(factor: Factor) -> str:
 def _describe_rungs(resolved: ResolvedStudy) -> list[str]:
     spec, plan = resolved.spec, resolved.plan
     if not plan.rungs:
-        return [f"rungs       none: every trial trains {spec.max_epochs} epochs"]
+        return [f"rungs       none: every trial trains {plan.max_epochs} epochs"]
     share = 1.0
     rows = [("rung", "trials expected", "of them go on")]
     for epoch in plan.rungs:
         rows.append((f"epoch {epoch}", f"{spec.trials * share:.0f}", f"one in {spec.reduction_factor}"))
         share /= spec.reduction_factor
-    rows.append((f"epoch {spec.max_epochs}", f"{spec.trials * share:.0f}", "full fidelity"))
+    rows.append((f"epoch {plan.max_epochs}", f"{spec.trials * share:.0f}", "full fidelity"))
     return _table(rows)
 
 
@@ -102,10 +106,10 @@ def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
     config = resolved.family.config.from_dict(plan.listed[0])
     first = data.series[plan.search_series[0]]
     epoch_s = seconds_per_epoch(resolved.family, config, first, resolved.task, n_threads=resources.cpus_per_trial)
-    per_trial = expected_epochs(plan.rungs, reduction_factor=spec.reduction_factor, max_epochs=spec.max_epochs)
+    per_trial = expected_epochs(plan.rungs, reduction_factor=spec.reduction_factor, max_epochs=plan.max_epochs)
     search_s = spec.trials * per_trial * len(plan.search_series) * epoch_s
     confirmed = (spec.confirm_top + 1) * spec.confirm_seeds if spec.confirm_top else 0
-    full_s = spec.max_epochs * len(plan.all_series) * epoch_s
+    full_s = plan.max_epochs * len(plan.all_series) * epoch_s
     where = resources.address or "this machine"
     return [
         f"resources   {resources.cpus_per_trial} CPUs and {resources.gpus_per_trial:g} GPUs a trial, on {where}",
@@ -117,9 +121,16 @@ def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
     ]
 
 
+def _describe_sizes(space: SearchSpace) -> str:
+    sizes = DESCRIBED_SIZES[FAMILIES[space.family].task]
+    horizon = "" if sizes.horizon == 1 else f" and a horizon of {sizes.horizon} steps"
+    return f"{sizes.n_features} features{horizon}"
+
+
 def _count_parameters(space: SearchSpace) -> int:
     family = FAMILIES[space.family]
-    model = family.build(family.config.from_dict(space.defaults), DESCRIBED_FEATURES, torch.Generator())
+    sizes = DESCRIBED_SIZES[family.task]
+    model = family.build(family.config.from_dict(space.defaults), sizes, torch.Generator())
     return sum(parameter.numel() for parameter in model.parameters())
 
 

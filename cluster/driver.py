@@ -22,7 +22,7 @@ from cluster.events import Event, EventLog
 from cluster.proposer import Proposer
 from cluster.provenance import command_line, describe_code, describe_hardware, describe_versions
 from cluster.recorder import SegmentWriter
-from cluster.runtime import check_address, check_gpus, connect
+from cluster.runtime import check_address, check_gpus, check_precision, connect
 from cluster.study import ResolvedStudy, Resources, StudySpec, check_name, resolve
 from cluster.tuner import run_segments
 from search_spaces.probing import Parameter
@@ -81,6 +81,7 @@ def run_study(
     resolved = resolve(spec)
     check_address(resources.address)
     check_gpus(resources)
+    check_precision(spec.precision, resources)
     study = describe_study(resolved, folder.name)
     # What an existing cluster has room for, only the cluster knows: joined before anything is written.
     with connect(resources) if resources.address else contextlib.nullcontext():
@@ -124,6 +125,7 @@ def resume_study(
         )
     check_address(resources.address)
     check_gpus(resources)
+    check_precision(spec.precision, resources)
     return _drive(resolved, study, folder, resources, Budget(trials, check_objective), observers, began)
 
 
@@ -144,9 +146,11 @@ def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
             "name": data.objective.name,
             "direction": data.objective.direction,
             "primary_metric": data.objective.primary_metric,
+            "epoch": data.objective.epoch,
             "description": data.objective.description,
             "evidence": data.objective.evidence.in_words() if data.objective.evidence is not None else "",
         },
+        "objectives": list(task.objectives),
         "parameters": [_describe_parameter(parameter) for parameter in resolved.restricted.parameters],
         "fixed": {name: resolved.plan.listed[0][name] for name in resolved.restricted.fixed},
         "rungs": list(resolved.plan.rungs),
@@ -254,6 +258,7 @@ def _drive(
             proposer=_make_proposer(resolved),
             folder=folder.absolute(),  # workers have a working directory of their own
             full_test=resolved.spec.full_test,
+            precision=resolved.spec.precision,
             gpus_per_trial=resources.gpus_per_trial,
             observers=observers,
         )

@@ -31,6 +31,7 @@ from search_spaces.space import Restricted
 from trainables.checkpoints import checkpoint_path
 from trainables.seeding import stage_seed
 from trainables.segment import Segment
+from trainables.training import Precision
 
 
 class Observer(Protocol):
@@ -63,6 +64,7 @@ class Engine:
         proposer: Proposer,
         folder: Path,
         full_test: bool,
+        precision: Precision,
         gpus_per_trial: float,
         observers: tuple[Observer, ...] = (),
     ) -> None:
@@ -75,12 +77,14 @@ class Engine:
             proposer: Proposes configurations; freshly made.
             folder: The study's folder, where workers keep checkpoints and predictions.
             full_test: Whether tests also state metrics on the whole published test part.
+            precision: What models are trained in.
             gpus_per_trial: For the cost of a step.
             observers: Told of every event from now on.
         """
         self.state = StudyState(plan)
         self._log, self._plan, self._restricted, self._proposer = log, plan, restricted, proposer
         self._folder, self._full_test, self._gpus = folder, full_test, gpus_per_trial
+        self._precision = precision
         self._observers = observers
         self.write_error: OSError | None = None
         """Why the study's folder cannot be written any more; Ray Tune hides from its caller what ended it."""
@@ -267,6 +271,10 @@ class Engine:
             checkpoint_epochs=(*self._plan.rungs, trial.max_epochs),
             checkpoint_folder=str(checkpoints),
             prediction_file=str(self._folder / "predictions" / f"{trial.trial_id}.parquet"),
+            artifact_folder=str(self._folder / "artifacts"),
+            # Confirmations are blocks: what is shared within one differs between them. All else shares everything.
+            artifact_seed=trial.seed if trial.stage == "confirm" else self._plan.seed,
+            precision=self._precision,
             full_test=self._full_test,
             # A search needs its own objective; the others are for judging objectives, on runs at full fidelity.
             all_objectives=trial.stage != "search",
@@ -275,7 +283,7 @@ class Engine:
     def _take_epoch(self, trial: Trial, fields: dict[str, Any], report: Mapping[str, Any]) -> Verdict:
         if report["epoch"] in trial.values:
             return "continue"  # trained again after the last checkpoint: the first record stands
-        names = ("epoch", "value", "metrics", "train_s", "checkpoint", "facts")
+        names = ("epoch", "value", "over", "metrics", "kept", "train_s", "checkpoint", "facts")
         self.put("reported", fields | {name: report[name] for name in names})
         record = decision(trial)
         self.put(record.kind, record.fields)

@@ -15,6 +15,7 @@ import ray
 
 from cluster.study import Resources
 from trainables.devices import count_gpus
+from trainables.training import Precision
 
 _CONNECT_TIMEOUT_S = 5.0
 
@@ -57,6 +58,19 @@ def check_gpus(resources: Resources) -> None:
         raise ValueError(
             f"`--gpus-per-trial` is {resources.gpus_per_trial:g}, but PyTorch sees {n_gpus} GPUs here; lower it, or "
             "give a cluster by --address"
+        )
+
+
+def check_precision(precision: Precision, resources: Resources) -> None:
+    """Check that a trial has a GPU where its precision needs one.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    if precision == "bf16" and resources.gpus_per_trial == 0:
+        raise ValueError(
+            "`--precision` is 'bf16', which is for GPUs, but trials have none; give --gpus-per-trial, or "
+            "leave it at fp32"
         )
 
 

@@ -142,11 +142,16 @@ class StudyState:
         trial.losses = 0
         if fields["checkpoint"] is not None:
             trial.checkpoints.append(epoch)
-        trial.due = self._judge(trial, epoch, fields["value"])
+        trial.due = self._judge(trial, epoch, fields["value"], over=fields.get("over", False))
         trial.values[epoch] = fields["value"]
 
-    def _judge(self, trial: Trial, epoch: int, value: float) -> Verdict:
-        if epoch >= trial.max_epochs:
+    def _judge(self, trial: Trial, epoch: int, value: float, *, over: bool) -> Verdict:
+        if over and trial.stage == "search":
+            # It would stand at later rungs as it stands now: others must pass it there.
+            for rung in self.plan.rungs:
+                if rung >= epoch:
+                    self._rung_values.setdefault(rung, []).append(self.score(value))
+        if over or epoch >= trial.max_epochs:
             return "complete"
         if trial.stage != "search" or epoch not in self.plan.rungs:
             return "continue"

@@ -14,14 +14,11 @@ from cluster.plan import Plan, plan_rungs
 from search_spaces import load_space
 from search_spaces.distributions import parse_range
 from search_spaces.space import Restricted
-from trainables.data.datasets import load_series
 from trainables.models import FAMILIES
 from trainables.models.base import Family, check_range
-from trainables.tasks.anomaly import AnomalyTask
-from trainables.tasks.base import StudyData
-from trainables.tasks.labelled_part import LabelledBy
-
-TASKS = {task.name: task for task in (AnomalyTask(),)}
+from trainables.tasks import TASKS
+from trainables.tasks.base import DataRequest, StudyData, Task
+from trainables.training import Precision
 
 Sampler = Literal["tpe", "random"]
 Scheduler = Literal["asha", "fifo"]
@@ -41,15 +38,20 @@ class StudySpec:
     """
 
     space: str
-    data: str = "sample"
+    data: str | None = None
+    """``None``: the built-in data set of the space."""
     data_root: str | None = None
     series: tuple[str, ...] | None = None
     label_column: str | None = None
     timestamp: str | None = None
+    target: tuple[str, ...] | None = None
+    horizon: int | None = None
+    difference: str | None = None
     objective: str | None = None
-    labelled_by: LabelledBy = "time"
+    labelled_by: str | None = None
     trials: int = 40
-    max_epochs: int = 5
+    max_epochs: int | None = None
+    """``None``: the space's own."""
     seed: int = 0
     sampler: Sampler = "tpe"
     scheduler: Scheduler = "asha"
@@ -64,6 +66,7 @@ class StudySpec:
     confirm_top: int = 3
     confirm_seeds: int = 5
     full_test: bool = False
+    precision: Precision = "fp32"
     check_objective: int = 0
     """Random configurations on which the objective's ranking is measured; 0 measures nothing."""
     check_seeds: int = 1
@@ -71,7 +74,8 @@ class StudySpec:
 
     def __post_init__(self) -> None:
         check_range("--trials", self.trials, 1, 1_000_000)
-        check_range("--max-epochs", self.max_epochs, 1, 100_000)
+        if self.max_epochs is not None:
+            check_range("--max-epochs", self.max_epochs, 1, 100_000)
         check_range("--seed", self.seed, 0, 2**63 - 1)
         check_range("--grace-epochs", self.grace_epochs, 1, 100_000)
         check_range("--confirm-top", self.confirm_top, 0, 1000)
@@ -84,9 +88,9 @@ class StudySpec:
                 "use --scheduler fifo to run every trial to its end"
             )
         for flag, value, choices in (
-            ("--labelled-by", self.labelled_by, typing.get_args(LabelledBy)),
             ("--sampler", self.sampler, typing.get_args(Sampler)),
             ("--scheduler", self.scheduler, typing.get_args(Scheduler)),
+            ("--precision", self.precision, typing.get_args(Precision)),
         ):
             if value not in choices:
                 raise ValueError(f"`{flag}` is {value!r}, but must be one of {', '.join(choices)}")
@@ -103,7 +107,7 @@ class StudySpec:
             raise ValueError(f"a study has no setting {unknown[0]!r}; it has: {', '.join(known)}")
         if "space" not in values:
             raise ValueError("the study names no search space; give --space NAME, or `space: NAME` in the study file")
-        lists = {name: tuple(values[name]) for name in ("series", "enqueue") if values.get(name) is not None}
+        lists = {name: tuple(values[name]) for name in ("series", "target", "enqueue") if values.get(name) is not None}
         return cls(**{**values, **lists})
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,9 +145,10 @@ class ResolvedStudy:
     """A question with its space, its data and the plan that follows, ready to be run."""
 
     spec: StudySpec
+    """With what the user left open filled in."""
     restricted: Restricted
     family: Family
-    task: AnomalyTask
+    task: Task
     data: StudyData
     plan: Plan
 
@@ -165,29 +170,22 @@ def resolve(spec: StudySpec) -> ResolvedStudy:
             f"known: {', '.join(FAMILIES)}"
         )
     family = FAMILIES[space.family]
+    spec = dataclasses.replace(
+        spec,
+        data=spec.data or space.data,
+        max_epochs=spec.max_epochs if spec.max_epochs is not None else space.max_epochs,
+    )
     restricted = restrict(spec, family)
     task = TASKS[family.task]
-    series = load_series(
-        spec.data,
-        root=None if spec.data_root is None else Path(spec.data_root),
-        names=spec.series,
-        label_column=spec.label_column,
-        timestamp=spec.timestamp,
-    )
-    data = task.prepare(series, objective=spec.objective, labelled_by=spec.labelled_by, seed=spec.seed)
+    data = task.open(_request_data(spec))
     if spec.check_objective > 0 and not task.has_test_scores(data):
         raise ValueError(
             f"`--check-objective` is {spec.check_objective}, but no series has a labelled event in its untouched part, "
             "so there are no test scores to rank by; give labelled series, or leave it out"
         )
-    return ResolvedStudy(
-        spec=spec,
-        restricted=restricted,
-        family=family,
-        task=task,
-        data=data,
-        plan=_make_plan(spec, restricted, family, task, data),
-    )
+    plan = _make_plan(spec, restricted, family, task, data)
+    _check_sizes(restricted, family, task, data, plan)
+    return ResolvedStudy(spec=spec, restricted=restricted, family=family, task=task, data=data, plan=plan)
 
 
 def restrict(spec: StudySpec, family: Family) -> Restricted:
@@ -223,7 +221,45 @@ def check_name(name: str) -> str:
     return name
 
 
-def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: AnomalyTask, data: StudyData) -> Plan:
+def _request_data(spec: StudySpec) -> DataRequest:
+    assert spec.data is not None
+    return DataRequest(
+        data=spec.data,
+        root=None if spec.data_root is None else Path(spec.data_root),
+        series=spec.series,
+        label_column=spec.label_column,
+        timestamp=spec.timestamp,
+        target=spec.target,
+        horizon=spec.horizon,
+        difference=spec.difference,
+        objective=spec.objective,
+        labelled_by=spec.labelled_by,
+        full_test=spec.full_test,
+        seed=spec.seed,
+    )
+
+
+def _check_sizes(restricted: Restricted, family: Family, task: Task, data: StudyData, plan: Plan) -> None:
+    """Check that every series is long enough for what is listed and for each value that a parameter can take alone.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    base = plan.listed[0]
+    singles = [
+        {**base, parameter.name: choice}
+        for parameter in restricted.parameters
+        if isinstance(parameter.distribution, CategoricalDistribution)
+        for choice in parameter.distribution.choices
+    ]
+    for config in (*plan.listed, *singles):
+        for series in data.series.values():
+            task.sizes(series, family.config.from_dict(config))
+
+
+def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: Task, data: StudyData) -> Plan:
+    assert spec.max_epochs is not None
+
     def canonical(config: Mapping[str, object]) -> dict[str, Any]:
         return family.config.from_dict(config).to_dict()
 

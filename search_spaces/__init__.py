@@ -4,10 +4,10 @@ import importlib
 import sys
 from pathlib import Path
 
-from search_spaces import lightmmoe
+from search_spaces import dlinear, lightmmoe, mamba_gru
 from search_spaces.space import SearchSpace
 
-SPACES: dict[str, SearchSpace] = {space.name: space for space in (lightmmoe.SPACE,)}
+SPACES: dict[str, SearchSpace] = {space.name: space for space in (lightmmoe.SPACE, mamba_gru.SPACE, dlinear.SPACE)}
 
 
 def load_space(name: str) -> SearchSpace:

@@ -34,6 +34,10 @@ class SearchSpace:
     """Returns values by parameter name: those it asked for, and any it wants to set itself."""
     defaults: Mapping[str, object]
     """The published configuration, complete: the first trial, the reference, and the value of what is not asked for."""
+    data: str = "sample"
+    """The built-in data set that a study takes if none is named."""
+    max_epochs: int = 5
+    """Epochs of a full trial, unless a study says otherwise."""
     factors: tuple[Factor, ...] = ()
     preparation: tuple[str, ...] = ()
     """Parameters that prepare the data and are no part of the model. The published configuration competes with its best

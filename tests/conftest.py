@@ -9,6 +9,8 @@ import pytest
 
 # Before ray is imported anywhere: its own switch for quiet local clusters.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+# Tiny models lose more to the handing out of work to threads than they gain; on a busy machine ten times as much.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from search_spaces.lightmmoe import PUBLISHED
 from trainables.data.series import AnomalySeries
@@ -46,6 +48,14 @@ def make_series(name: str = "tiny", *, n_steps: int = 500, n_features: int = 4, 
         labels=labels,
         features=tuple(f"f{i}" for i in range(n_features)),
     )
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The real data, where they are."""
+    if not (folder := SHARED / "data").is_dir():
+        pytest.skip(f"the real data are not in {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")

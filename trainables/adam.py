@@ -22,32 +22,52 @@ class Adam:
         Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", Algorithm 1; weight decay as an L2 penalty.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], *, learning_rate: float, weight_decay: float) -> None:
-        self.parameters = list(parameters)
-        self._learning_rate, self._weight_decay = learning_rate, weight_decay
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        learning_rate: float,
+        weight_decay: float,
+        undecayed: Iterable[Tensor] = (),
+    ) -> None:
+        """Begin with moments of zero.
+
+        Args:
+            parameters: Those that weight decay applies to.
+            learning_rate: Of a step, before a schedule's factor.
+            weight_decay: L2 penalty in the gradient.
+            undecayed: Further parameters, which it leaves alone.
+        """
+        decayed = list(parameters)
+        self.parameters = [*decayed, *undecayed]
+        self._learning_rate = learning_rate
+        groups = ((slice(0, len(decayed)), weight_decay), (slice(len(decayed), len(self.parameters)), 0.0))
+        self._groups = [(group, decay) for group, decay in groups if group.start < group.stop]
         self._means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._squares = [torch.zeros_like(parameter) for parameter in self.parameters]
         self._steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
 
     @torch.no_grad()
-    def update(self, gradients: Sequence[Tensor]) -> None:
-        """Move the parameters one step, given one gradient for each."""
-        adam(
-            self.parameters,
-            list(gradients),
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            fused=True,
-            amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
-            lr=self._learning_rate,
-            weight_decay=self._weight_decay,
-            eps=EPSILON,
-            maximize=False,
-        )
+    def update(self, gradients: Sequence[Tensor], factor: float = 1.0) -> None:
+        """Move the parameters one step, given one gradient for each and a factor of the learning rate."""
+        gradients = list(gradients)
+        for group, weight_decay in self._groups:
+            adam(
+                self.parameters[group],
+                gradients[group],
+                self._means[group],
+                self._squares[group],
+                [],
+                self._steps[group],
+                fused=True,
+                amsgrad=False,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                lr=self._learning_rate * factor,
+                weight_decay=weight_decay,
+                eps=EPSILON,
+                maximize=False,
+            )
 
     def state_dict(self) -> dict[str, list[Tensor]]:
         """Return the state, fit for a checkpoint."""

@@ -1,4 +1,4 @@
-"""What a trained detector costs: memory, latency of one window, throughput of many."""
+"""What a trained model costs: memory, latency of one window, throughput of many."""
 
 import ctypes
 import os
@@ -8,37 +8,33 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from trainables.data.windows import CONTEXT, as_tensor
-from trainables.tasks.detectors import ForecastDetector
+from trainables.tasks.base import Workload
 
 _LATENCY_CALLS = 200
 _LATENCY_WARM_UP = 20
 
 
-def measure_speed(detector: ForecastDetector, test: NDArray[np.float32], device: torch.device) -> dict[str, float]:
-    """Time the detector on a test part ``[N, D]``, from standardised values to scores.
+def measure_speed(workload: Workload) -> dict[str, float]:
+    """Time a model on its test part, from scaled values to what it is asked for.
 
     Returns:
         ``latency_p50_ms`` and ``latency_p95_ms`` of one window at a time, and ``windows_per_s`` in large batches.
     """
-    values = as_tensor(test).to(device)
-    one_window = values[: CONTEXT + 1]
     for _ in range(_LATENCY_WARM_UP):
-        detector.score(one_window)
+        workload.one()
     times = []
     for _ in range(_LATENCY_CALLS):
         started = time.perf_counter()
-        detector.score(one_window)
+        workload.one()
         times.append(time.perf_counter() - started)
     started = time.perf_counter()
-    detector.score(values)
+    workload.many()
     elapsed = time.perf_counter() - started
     return {
         "latency_p50_ms": float(np.quantile(times, 0.5)) * 1e3,
         "latency_p95_ms": float(np.quantile(times, 0.95)) * 1e3,
-        "windows_per_s": (len(test) - CONTEXT) / elapsed,
+        "windows_per_s": workload.n_many / elapsed,
     }
 
 

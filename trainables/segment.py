@@ -29,6 +29,11 @@ class Segment:
     """Epochs after which a checkpoint is always written."""
     checkpoint_folder: str
     prediction_file: str
+    artifact_folder: str
+    """Of what trials share, such as pretrained parts."""
+    artifact_seed: int
+    """Of what is made for that folder: the same for all trials that shall share it."""
+    precision: Literal["fp32", "bf16"]
     full_test: bool
     all_objectives: bool
     """Whether the last epoch computes every objective and not just the study's."""

@@ -12,9 +12,10 @@ from ray import tune
 
 from trainables.checkpoints import BadCheckpointError
 from trainables.devices import choose_device
+from trainables.models import FAMILIES
 from trainables.segment import Segment
 from trainables.segment_runner import SegmentRunner
-from trainables.tasks.anomaly import AnomalyTask
+from trainables.tasks import TASKS
 from trainables.tasks.base import StudyData
 
 SEGMENT = "segment"
@@ -55,9 +56,8 @@ class SegmentTrainable(tune.Trainable):
     def _take(self, config: dict[str, Any]) -> None:
         segment = Segment.from_dict(config[SEGMENT])
         try:
-            self._runner: SegmentRunner | dict[str, Any] = SegmentRunner(
-                segment, self._data, AnomalyTask(), self._device
-            )
+            task = TASKS[FAMILIES[segment.family].task]
+            self._runner: SegmentRunner | dict[str, Any] = SegmentRunner(segment, self._data, task, self._device)
         except BadCheckpointError as error:
             self._runner = _identify(segment) | {"lost": str(error), "bad_checkpoint": segment.from_epoch}
         except Exception as error:  # a configuration that cannot be built is a failed trial, not a dead worker

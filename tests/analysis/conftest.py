@@ -46,6 +46,7 @@ BASE: dict[str, Any] = {
         "primary_metric": "event_f1_pa_log",
         "description": "best event F1 on the labelled part",
     },
+    "objectives": ["labelled_event_f1", "log_gap", "val_loss"],
     "parameters": [
         {"name": "window", "choices": [8, 16, 32], "condition": ""},
         {"name": "learning_rate", "low": 0.0001, "high": 0.01, "log": True, "condition": ""},

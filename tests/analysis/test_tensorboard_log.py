@@ -64,6 +64,7 @@ def make_study(test_metrics: tuple[str, ...] = ("f1", "f1_recall", "auprc")) -> 
         "created_at": "2026-01-02T03:04:05+00:00",
         "space": "small",
         "objective": {"name": "labelled_f1", "direction": "maximize", "primary_metric": "f1"},
+        "objectives": ["labelled_f1", "log_gap"],
         "parameters": PARAMETERS,
         "rungs": [1, 3],
         "baselines": ["random"],

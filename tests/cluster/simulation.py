@@ -73,7 +73,7 @@ def make_engine(
     )
     engine = Engine(
         log=log, plan=plan, restricted=restricted, proposer=proposer, folder=folder,
-        full_test=False, gpus_per_trial=0, observers=observers,
+        full_test=False, precision="fp32", gpus_per_trial=0, observers=observers,
     )  # fmt: skip
     return engine, log
 
@@ -108,10 +108,13 @@ class Worker:
             path = Path(segment.checkpoint_folder)
             path.mkdir(parents=True, exist_ok=True)
             (path / f"epoch-{self.epoch:05d}.pt").write_bytes(b"weights")
+        metrics = {name: {"train_loss": 1 - value, "labelled_event_f1": value} for name in segment.series}
         return identity | {
             "epoch": self.epoch,
             "value": value,
-            "metrics": {name: {"train_loss": 1 - value, "labelled_event_f1": value} for name in segment.series},
+            "over": self.epoch == segment.config.get("patience_ends"),
+            "metrics": metrics,
+            "kept": metrics,
             "train_s": 0.4,
             "checkpoint": {"epoch": self.epoch, "bytes": 7} if keep else None,
             "facts": facts,

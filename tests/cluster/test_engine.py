@@ -1,5 +1,6 @@
 """Whole studies without a cluster: what is decided, and that nothing depends on when a driver dies."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from cluster.events import Event, EventLog, read_events
 from cluster.state import StudyState
 from search_spaces.asking import Asker
 from search_spaces.space import SearchSpace
-from tests.cluster.simulation import DEFAULTS, Worker, begin, make_engine, make_plan, run, steps
+from tests.cluster.simulation import DEFAULTS, SPACE, Worker, begin, make_engine, make_plan, run, steps
 
 N_TRIALS = 14
 FEW_TRIALS = 12  # beyond the ten that TPE draws at random
@@ -113,6 +114,21 @@ def test_a_stopped_trial_is_never_a_candidate(tmp_path: Path) -> None:
         trial.config_hash for trial in engine.state.of_stage("search") if trial.status == "COMPLETED"
     }
     assert stopped
+
+
+def test_a_trial_that_stops_by_itself_is_complete_and_later_ones_must_pass_it(tmp_path: Path) -> None:
+    """The published configuration, the best of all, is over after two epochs of nine; one rung lies beyond them."""
+    plan = make_plan(listed=(dict(DEFAULTS) | {"patience_ends": 2},), published=dict(DEFAULTS) | {"patience_ends": 2})
+    space = dataclasses.replace(SPACE, defaults=DEFAULTS | {"patience_ends": 2})
+    engine, _ = make_engine(tmp_path, plan, space=space)
+    begin(engine, 1)
+    assert run(engine).failure == ""
+    first = engine.state.trials["search-0000"]
+    assert (first.status, first.epoch, first.value) == ("COMPLETED", 2, first.values[2])
+    confirmed = list(engine.state.of_stage("confirm"))
+    assert {(trial.status, trial.epoch) for trial in confirmed} == {("COMPLETED", 2)}
+    assert all(trial.tested for trial in confirmed)
+    assert engine.state._rung_values == {1: [first.values[1]], 3: [first.values[2]]}
 
 
 def test_a_failed_trial_is_a_row_and_counts_as_a_trial(tmp_path: Path) -> None:

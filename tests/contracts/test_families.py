@@ -1,6 +1,7 @@
 """What every family and its space must hold: one body, run over all of them."""
 
 import json
+from typing import Any
 
 import optuna
 import pytest
@@ -9,7 +10,20 @@ import torch
 from search_spaces import SPACES
 from search_spaces.space import Restricted
 from trainables.models import FAMILIES
-from trainables.models.base import column_types
+from trainables.models.base import DetectorConfig, Family, Sizes, column_types
+
+N_COLUMNS, HORIZON, TARGETS = 5, 4, (0, 3)
+
+
+def _make_batch(family: Family, config: Any) -> tuple[Sizes, tuple[torch.Tensor, torch.Tensor]]:
+    """Three examples as the family's task would give them."""
+    draw = torch.Generator().manual_seed(2)
+    if isinstance(config, DetectorConfig):
+        inputs = torch.randn(3, config.window, N_COLUMNS, generator=draw)
+        return Sizes.one_step(N_COLUMNS, n_examples=3), (inputs, torch.randn(3, N_COLUMNS, generator=draw))
+    sizes = Sizes(n_features=N_COLUMNS, horizon=HORIZON, targets=TARGETS, n_examples=3)
+    inputs = torch.randn(3, config.lookback, N_COLUMNS, generator=draw)
+    return sizes, (inputs, torch.randn(3, HORIZON, len(TARGETS), generator=draw))
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -32,10 +46,12 @@ def test_everything_the_space_proposes_builds_trains_and_fits_its_columns(name: 
         assert family.config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
         for parameter, kind in column_types(family.config).items():
             assert isinstance(getattr(config, parameter), types[kind])
-        model = family.build(config, 5, torch.Generator().manual_seed(0))
-        loss = model(torch.randn(3, config.window, 5), torch.Generator().manual_seed(1)).square().mean()
+        sizes, (inputs, wanted) = _make_batch(family, config)
+        model = family.build(config, sizes, torch.Generator().manual_seed(0))
+        loss = model.training_loss(inputs, wanted, torch.arange(3), torch.Generator().manual_seed(1))
         loss.backward()
         assert torch.isfinite(loss)
+        assert model(inputs).shape == wanted.shape
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -26,6 +26,7 @@ def test_a_trial_on_the_gpu_learns_what_it_learns_on_the_cpu(tmp_path: Path) -> 
             trial_id="t", attempt=1, work="train", family="lightmmoe", arm="search", seed=0, series=("tiny",),
             config={**TINY, "expert_dropout": 0.0, "tower_dropout": 0.0}, from_epoch=0, max_epochs=8,
             checkpoint_epochs=(8,), checkpoint_folder=str(tmp_path / device), prediction_file=str(tmp_path / "p"),
+            artifact_folder=str(tmp_path / "artifacts"), artifact_seed=0, precision="fp32",
             full_test=False, all_objectives=True,
         )  # fmt: skip
         runner = SegmentRunner(segment, data, task, torch.device(device))

@@ -40,6 +40,9 @@ def _segment(folder: Path, **changes: Any) -> Segment:
         "checkpoint_epochs": (1, 2, 3, 4),
         "checkpoint_folder": str(folder / "checkpoints" / "search-0000"),
         "prediction_file": str(folder / "predictions" / "search-0000.parquet"),
+        "artifact_folder": str(folder / "artifacts"),
+        "artifact_seed": 0,
+        "precision": "fp32",
         "full_test": True,
         "all_objectives": True,
     }

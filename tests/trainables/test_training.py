@@ -3,14 +3,15 @@ import torch
 
 from tests.conftest import TINY, make_series
 from trainables.adam import Adam
-from trainables.data.windows import CONTEXT, Windows
+from trainables.data.windows import CONTEXT, WindowExamples, Windows
+from trainables.models.base import Sizes
 from trainables.models.lightmmoe import LightMMoE, LightMMoEConfig
 from trainables.training import DivergedError, predict, torch_generator, train_epoch
 
 
 def _setup(**changes: object) -> tuple[LightMMoE, Adam, Windows, LightMMoEConfig]:
     config = LightMMoEConfig.from_dict({**TINY, **changes})
-    model = LightMMoE(config, 4, torch_generator("cpu", 0, "weights"))
+    model = LightMMoE(config, Sizes.one_step(4), torch_generator("cpu", 0, "weights"))
     optimizer = Adam(model.parameters(), learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     values = torch.from_numpy(make_series().train)
     return model, optimizer, Windows(values, window=config.window, clip=config.clip), config
@@ -22,9 +23,8 @@ def _train(epochs: range, setup: tuple[LightMMoE, Adam, Windows, LightMMoEConfig
         train_epoch(
             model,
             optimizer,
-            windows,
-            targets=range(CONTEXT, 400),
-            batch_size=config.batch_size,
+            WindowExamples(windows, range(CONTEXT, 400)),
+            recipe=config.recipe,
             generator=torch_generator("cpu", 0, "epoch", epoch),
         ).loss
         for epoch in epochs

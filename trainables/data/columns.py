@@ -6,7 +6,7 @@
 import reprlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,11 +26,13 @@ def to_numbers(file: TableFile, *, way_out: str) -> NDArray[np.float32]:
     Raises:
         ValueError: If a column holds anything but numbers, booleans, or text that reads as numbers.
     """
-    numbers = np.empty((file.table.num_rows, file.table.num_columns), dtype=np.float32)
     with np.errstate(over="ignore"):
-        for index, name in enumerate(file.names):
-            numbers[:, index] = _to_number_column(file, name, way_out)
-    return numbers
+        return _fill_columns(file, way_out, np.empty(file.table.shape, dtype=np.float32))
+
+
+def to_precise_numbers(file: TableFile, *, way_out: str) -> NDArray[np.float64]:
+    """Convert every column to numbers as :func:`to_numbers` does, ``[T, D]``, for what is still reckoned with."""
+    return _fill_columns(file, way_out, np.empty(file.table.shape, dtype=np.float64))
 
 
 def to_labels(file: TableFile, name: str) -> NDArray[np.bool_]:
@@ -55,6 +57,15 @@ def check_clock(file: TableFile, name: str) -> None:
     Raises:
         ValueError: If it is not there, does not rise, has gaps, or holds something that is no time.
     """
+    to_clock(file, name)
+
+
+def to_clock(file: TableFile, name: str) -> NDArray[Any]:
+    """Convert a rising column to ``[T]``: dates and times to ``datetime64`` (in UTC where zones are given), or numbers.
+
+    Raises:
+        ValueError: As :func:`check_clock` does.
+    """
     column = file.column(name)
     times = _to_comparable_times(column, name, file.path)
     not_later = np.flatnonzero(~(times[1:] > times[:-1]))
@@ -64,6 +75,16 @@ def check_clock(file: TableFile, name: str) -> None:
             f"{_place(row, name, file.path)} ({str(column[row])!r}) is not later than the row before it "
             f"({str(column[row - 1])!r}); sort the rows by time and keep one of each time"
         )
+    return times
+
+
+_Numbers = TypeVar("_Numbers", bound=NDArray[np.floating[Any]])
+
+
+def _fill_columns(file: TableFile, way_out: str, numbers: _Numbers) -> _Numbers:
+    for index, name in enumerate(file.names):
+        numbers[:, index] = _to_number_column(file, name, way_out)
+    return numbers
 
 
 def _to_number_column(file: TableFile, name: str, way_out: str) -> NDArray[np.float64]:
@@ -93,7 +114,7 @@ def _to_comparable_times(column: pa.ChunkedArray, name: str, path: Path) -> NDAr
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("ms"))
     if pa.types.is_timestamp(column.type):
-        return np.asarray(column.cast(pa.int64()).to_numpy())
+        return np.asarray(column.to_numpy())
     if not _is_any(column.type, *_NUMBER_TYPES):
         raise ValueError(f"column {name!r} of {path} holds {column.type}, no times; give numbers or ISO 8601 times")
     return np.asarray(column.to_numpy())
@@ -102,7 +123,7 @@ def _to_comparable_times(column: pa.ChunkedArray, name: str, path: Path) -> NDAr
 def _parse_times(cells: "pd.Series[str]", name: str, path: Path) -> NDArray[Any]:
     times = pd.to_datetime(cells, format="ISO8601", errors="coerce", utc=True)
     _check_all_parsed(cells, times.isna(), name, path, "no ISO 8601 time; write times like 2024-01-31 23:59:00")
-    return times.astype("int64").to_numpy()
+    return times.dt.tz_localize(None).to_numpy()
 
 
 def _check_all_parsed(cells: "pd.Series[str]", failed: "pd.Series[bool]", name: str, path: Path, verdict: str) -> None:

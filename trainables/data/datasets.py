@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from trainables.data.names import enumerate_names
+from trainables.data.finding import check_takes_option, choose_series, find_in_root, look_up_dataset
 from trainables.data.sample import SAMPLE_SERIES, generate_sample
 from trainables.data.series import AnomalySeries, SeriesFound
 from trainables.data.smd import find_machines
@@ -52,15 +52,11 @@ def load_series(
     Raises:
         ValueError: If anything about the request or the data is wrong, in one line.
     """
-    loader = _look_up(dataset)
+    takes_roles = look_up_dataset(dataset, DATASETS).takes_roles
     for option, value in (("--label-column", label_column), ("--timestamp", timestamp)):
-        if value is not None and not loader.takes_roles:
-            raise ValueError(
-                f"{option} is {value!r}, but data set {dataset!r} knows its own columns; leave the option out, or read "
-                "your own tables with --data csv or --data parquet"
-            )
-    found = _find(loader, root, ColumnRoles(label_column=label_column, timestamp=timestamp))
-    return tuple(found[name]() for name in _choose(names, found, dataset))
+        check_takes_option(option, value, dataset, takes_it=takes_roles)
+    found = _find(dataset, root, ColumnRoles(label_column=label_column, timestamp=timestamp))
+    return tuple(found[name]() for name in choose_series(names, found, dataset))
 
 
 def list_series(dataset: str, root: Path | None) -> tuple[str, ...]:
@@ -69,52 +65,12 @@ def list_series(dataset: str, root: Path | None) -> tuple[str, ...]:
     Raises:
         ValueError: If the data set is unknown, or if there is no series of it in the root.
     """
-    return tuple(_find(_look_up(dataset), root, ColumnRoles()))
+    return tuple(_find(dataset, root, ColumnRoles()))
 
 
-def _look_up(dataset: str) -> DatasetLoader:
-    if dataset not in DATASETS:
-        raise ValueError(f"unknown data set {dataset!r}; known are {enumerate_names(list(DATASETS), len(DATASETS))}")
-    return DATASETS[dataset]
-
-
-def _find(loader: DatasetLoader, root: Path | None, roles: ColumnRoles) -> SeriesFound:
-    if loader.layout is None:
-        if root is not None:
-            raise ValueError(
-                f"data set {loader.name!r} is built in, but --data-root is '{root}'; leave the root out, or say with "
-                "--data what lies there"
-            )
-        return loader.find(Path(), roles)
-    if root is None:
-        raise ValueError(f"data set {loader.name!r} needs --data-root, a folder with {loader.layout}")
-    if not root.is_dir():
-        state = "is not a folder" if root.exists() else "does not exist"
-        raise ValueError(
-            f"the root '{root}' of data set {loader.name!r} {state}; give --data-root a folder with {loader.layout}"
-        )
-    found = loader.find(root, roles)
-    if not found:
-        raise ValueError(f"no series of data set {loader.name!r} in '{root}'; looked for {loader.layout}")
-    return found
-
-
-def _choose(names: Sequence[str] | None, found: SeriesFound, dataset: str) -> Sequence[str]:
-    if names is None:
-        return list(found)
-    known = f"known are {enumerate_names(list(found))}"
-    if not names:
-        raise ValueError(f"no series of data set {dataset!r} is named; name at least one, {known}")
-    for name in names:
-        if "/" in name or "\\" in name or name == "..":
-            raise ValueError(
-                f"series {name!r} is a path, but a series of data set {dataset!r} is a plain name; {known}"
-            )
-        if name not in found:
-            raise ValueError(f"unknown series {name!r} of data set {dataset!r}; {known}")
-        if list(names).count(name) > 1:
-            raise ValueError(f"series {name!r} of data set {dataset!r} is named more than once; name it once")
-    return names
+def _find(dataset: str, root: Path | None, roles: ColumnRoles) -> SeriesFound:
+    loader = look_up_dataset(dataset, DATASETS)
+    return find_in_root(loader, root, lambda folder: loader.find(folder, roles))
 
 
 def _find_samples(_root: Path, _roles: ColumnRoles) -> SeriesFound:

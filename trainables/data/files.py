@@ -3,7 +3,9 @@
 Tables are pyarrow's; they do not leave the loaders.
 """
 
+import gzip
 import textwrap
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -48,13 +50,18 @@ class TableFile:
         return self.select([name for name in self.names if name != dropped])
 
 
-def read_table(path: Path) -> TableFile:
+def read_table(path: Path, *, delimiter: str = ",") -> TableFile:
     """Read a ``.csv`` with a header line, or a ``.parquet``.
+
+    Args:
+        path: The file.
+        delimiter: What stands between two cells of a ``.csv``; blanks and tabs beside it do not count.
 
     Raises:
         ValueError: If the file is missing, empty, damaged or ragged, or if its columns cannot be told apart.
     """
-    table = _read_parquet(path) if path.suffix == ".parquet" else _read_text(path, has_header=True)
+    is_parquet = path.suffix == ".parquet"
+    table = _read_parquet(path) if is_parquet else _read_text(path, has_header=True, delimiter=delimiter)
     if table.num_rows == 0:
         raise ValueError(f"{path} names its columns but has no rows; give it at least one row of numbers")
     _check_names(table.column_names, path)
@@ -63,6 +70,8 @@ def read_table(path: Path) -> TableFile:
 
 def read_plain_text(path: Path) -> TableFile:
     """Read comma-separated lines without a header; the columns are called ``f00``, ``f01`` and so on.
+
+    A ``.gz`` is unpacked on the way.
 
     Raises:
         ValueError: If the file is missing, empty or ragged.
@@ -81,19 +90,26 @@ def _read_parquet(path: Path) -> pa.Table:
         raise _unreadable(path, "Parquet", error) from error
 
 
-def _read_text(path: Path, *, has_header: bool) -> pa.Table:
+def _read_text(path: Path, *, has_header: bool, delimiter: str = ",") -> pa.Table:
     _check_has_content(path)
-    # One block, so that a column of whole numbers may turn to fractions late; one thread, so that errors name the row.
-    options = csv.ReadOptions(
-        use_threads=False,
-        block_size=min(path.stat().st_size, LARGEST_BLOCK),
-        autogenerate_column_names=not has_header,
-    )
     try:
-        table = csv.read_csv(path, options, convert_options=csv.ConvertOptions(strings_can_be_null=True))
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        # One block, so that a column of whole numbers may turn to fractions late; one thread, so that errors name rows.
+        options = csv.ReadOptions(
+            use_threads=False,
+            block_size=min(max(len(content), 1), LARGEST_BLOCK),
+            autogenerate_column_names=not has_header,
+        )
+        table = csv.read_csv(
+            pa.BufferReader(content),
+            options,
+            parse_options=csv.ParseOptions(delimiter=delimiter),
+            convert_options=csv.ConvertOptions(strings_can_be_null=True),
+        )
         return table.rename_columns([name.strip() for name in table.column_names])
     except _READ_ERRORS as error:
-        raise _unreadable(path, "comma-separated text", error) from error
+        expected = "comma-separated text" if delimiter == "," else f"text separated by {delimiter!r}"
+        raise _unreadable(path, expected, error) from error
 
 
 def _check_has_content(path: Path) -> None:
@@ -121,4 +137,4 @@ def _check_names(names: list[str], path: Path) -> None:
         )
 
 
-_READ_ERRORS = (pa.ArrowException, OSError, UnicodeDecodeError)
+_READ_ERRORS = (pa.ArrowException, OSError, EOFError, zlib.error, UnicodeDecodeError)

@@ -45,6 +45,20 @@ def find_table_series(root: Path, roles: ColumnRoles, *, suffix: Literal["csv", 
     return {name: partial(_load, folders[name], name, suffix, roles) for name in sort_naturally(folders)}
 
 
+def check_no_row_numbers(part: TableFile) -> None:
+    """Check that no column is the numbers of the rows, which no model should see.
+
+    Raises:
+        ValueError: If one is called as pandas calls them.
+    """
+    for column, name in enumerate(part.names, start=1):
+        if name == "" or name.startswith("__index_level_"):
+            raise ValueError(
+                f"column {column} of {part.path} is called {name!r}, like the row numbers that pandas writes; save the "
+                "table with index=False, or give the column a name"
+            )
+
+
 def _holds_series(folder: Path, suffix: str) -> bool:
     """Tell whether one of the parts is there; loading says which one is missing."""
     return any((folder / f"{part}.{suffix}").is_file() for part in ("train", "test"))
@@ -96,21 +110,12 @@ def _match_features(
         train = train.without(label_column)
         notes.append(f"The column {label_column!r} of the train part is dropped: all of that part is taken as normal.")
     for part in (train, test):
-        _check_no_row_numbers(part)
+        check_no_row_numbers(part)
     _check_same_features(train, test)
     if train.names != test.names:
         test = test.select(train.names)
         notes.append("The test part has its columns in another order than the train part; they are matched by name.")
     return train, test
-
-
-def _check_no_row_numbers(part: TableFile) -> None:
-    for column, name in enumerate(part.names, start=1):
-        if name == "" or name.startswith("__index_level_"):
-            raise ValueError(
-                f"column {column} of {part.path} is called {name!r}, like the row numbers that pandas writes; save the "
-                "table with index=False, or give the column a name"
-            )
 
 
 def _check_same_features(train: TableFile, test: TableFile) -> None:

@@ -61,3 +61,22 @@ class Windows:
             n_features = stretch.shape[1]
             windows = stretch.as_strided((last - first, self.window, n_features), (n_features, n_features, 1))
             yield windows, stretch[self.window :]
+
+
+class WindowExamples:
+    """Training examples of a detector: the windows of one series whose next steps lie in a range."""
+
+    def __init__(self, windows: Windows, targets: range) -> None:
+        self.windows, self.targets = windows, targets
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the series lies."""
+        return self.windows.values.device
+
+    def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather inputs ``[B, W, D]`` and the steps after them ``[B, D]``."""
+        return self.windows.batch(indices + self.targets.start)

@@ -1,13 +1,36 @@
-"""What a model family is, and the base of every family's configuration."""
+"""What a model family is: its configuration, its module, and how both are made.
+
+``[B]`` batch, ``[W]`` steps that the model sees, ``[C]`` input columns, ``[H]`` horizon, ``[D]`` target columns.
+"""
 
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from trainables.artifacts import Artifacts
+
+TaskName = Literal["anomaly", "forecast"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """How a model is trained, whatever its family: what :mod:`trainables.training` needs of a configuration."""
+
+    learning_rate: float
+    weight_decay: float
+    """L2 penalty in Adam's gradient."""
+    batch_size: int
+    gradient_clip: float | None = None
+    """Largest Euclidean norm of all gradients together; ``None`` leaves them."""
+    cosine: bool = False
+    """Whether the learning rate falls to zero over the epochs of a full trial, as half a cosine."""
+    patience: int | None = None
+    """Epochs without a better objective after which a model stops; ``None``: it never does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,6 +41,11 @@ class ModelConfig:
     """
 
     family: ClassVar[str]
+
+    learning_rate: float
+    weight_decay: float
+    """L2 penalty in Adam's gradient."""
+    batch_size: int
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
@@ -33,11 +61,22 @@ class ModelConfig:
                 raise ValueError(f"{cls.family} has no parameter {name!r}; it has: {', '.join(known)}")
         if missing := [name for name in known if name not in values]:
             raise ValueError(f"the configuration of {cls.family} lacks {', '.join(missing)}; give every parameter")
-        return cls(**{name: _convert(name, values[name], types_by_name[name]) for name in known})
+        converted: dict[str, Any] = {name: _convert(name, values[name], types_by_name[name]) for name in known}
+        return cls(**converted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, fit for JSON."""
         return asdict(self)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a model of this configuration is trained."""
+        return Recipe(learning_rate=self.learning_rate, weight_decay=self.weight_decay, batch_size=self.batch_size)
+
+    def __post_init__(self) -> None:
+        check_range("batch_size", self.batch_size, 1, 65536)
+        check_range("learning_rate", self.learning_rate, 1e-8, 1)
+        check_range("weight_decay", self.weight_decay, 0, 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +85,6 @@ class DetectorConfig(ModelConfig):
 
     window: int
     """Steps the model sees, 1 to 64."""
-    learning_rate: float
-    weight_decay: float
-    """L2 penalty in Adam's gradient."""
-    batch_size: int
     clip: float | Literal["auto"] | None
     """Bound on the absolute z-scores that the model and the score see; ``None`` leaves them, ``auto`` takes the series'
     own (:mod:`trainables.tasks.clipping`)."""
@@ -59,12 +94,109 @@ class DetectorConfig(ModelConfig):
     """``twice`` standardises the training part a second time, as the published loader does by mistake."""
 
     def __post_init__(self) -> None:
+        ModelConfig.__post_init__(self)  # super() is not available in a dataclass with slots
         check_range("window", self.window, 1, 64)
-        check_range("batch_size", self.batch_size, 1, 65536)
-        check_range("learning_rate", self.learning_rate, 1e-8, 1)
-        check_range("weight_decay", self.weight_decay, 0, 1)
         if isinstance(self.clip, float):
             check_range("clip", self.clip, 0.1, 1e6)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ForecasterConfig(ModelConfig):
+    """What every forecaster that is trained by gradient steps has in its configuration."""
+
+    lookback: int
+    """Steps the model sees."""
+    gradient_clip: float | None
+    """Largest norm of the gradients; ``None`` leaves them."""
+    schedule: Literal["cosine", "constant"]
+    patience: int | None
+    """Epochs without a better validation score before training stops; ``None``: it never stops early."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a model of this configuration is trained."""
+        return Recipe(
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            gradient_clip=self.gradient_clip,
+            cosine=self.schedule == "cosine",
+            patience=self.patience,
+        )
+
+    def __post_init__(self) -> None:
+        ModelConfig.__post_init__(self)
+        check_range("lookback", self.lookback, 1, 100_000)
+        if self.gradient_clip is not None:
+            check_range("gradient_clip", self.gradient_clip, 1e-6, 1e6)
+        if self.patience is not None:
+            check_range("patience", self.patience, 1, 100_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sizes:
+    """What a model must know of its data to be built."""
+
+    n_features: int
+    """``C``"""
+    horizon: int
+    """``H``; detectors predict one step."""
+    targets: tuple[int, ...]
+    """Which ``D`` of the ``C`` columns are predicted."""
+    n_examples: int
+    """Training examples, for what a model keeps about each."""
+
+    @classmethod
+    def one_step(cls, n_features: int, *, n_examples: int = 0) -> Self:
+        """Return the sizes of a detector's data: every feature is predicted, one step ahead."""
+        return cls(n_features=n_features, horizon=1, targets=tuple(range(n_features)), n_examples=n_examples)
+
+
+class Examples(Protocol):
+    """Training examples, addressed by number; a model may look through them before it trains."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Gather inputs ``[B, W, C]`` and what is to be predicted of them, ``[B, D]`` or ``[B, H, D]``."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the examples lie."""
+        ...
+
+
+class Model(nn.Module):
+    """Base of every family's module. ``model(inputs [B, W, C], generator)`` predicts; the rest has a plain default."""
+
+    def prepare(self, examples: Examples, artifacts: Artifacts) -> None:
+        """Learn from the training inputs before the first epoch; what is costly is shared through ``artifacts``."""
+
+    def begin_epoch(self, epoch: int, examples: Examples) -> None:
+        """Bring up to date what is not learned by gradient steps, before epoch ``epoch`` (from 1)."""
+
+    def training_loss(
+        self, inputs: Tensor, wanted: Tensor, indices: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        """Compute the loss of a batch: the mean squared error, unless a family has a loss of its own.
+
+        Args:
+            inputs: ``[B, W, C]``.
+            wanted: What is to be predicted.
+            indices: ``[B]``, the examples' numbers.
+            generator: Source of the dropout masks.
+        """
+        del indices
+        return nn.functional.mse_loss(self(inputs, generator), wanted)
+
+    def undecayed(self) -> Sequence[nn.Parameter]:
+        """List the parameters that weight decay must leave alone."""
+        return ()
+
+    def measures(self) -> dict[str, float]:
+        """Say what the model has learned, for the curves of an epoch; read after the validation of that epoch."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,13 +204,15 @@ class Family:
     """A model family: how to read its configuration and build its module."""
 
     name: str
-    task: Literal["anomaly"]
+    task: TaskName
     """The task whose protocol the family is trained and judged under."""
-    config: type[DetectorConfig]
-    build: Callable[[Any, int, torch.Generator], nn.Module]
-    """``build(config, n_features, generator)``: the module with weights drawn from the generator (on the CPU)."""
-    kernel: str
-    """Which implementation of its heavy operations runs, for the trial's row."""
+    config: type[ModelConfig]
+    build: Callable[[Any, Sizes, torch.Generator], Model]
+    """``build(config, sizes, generator)``: the module with weights drawn from the generator (on the CPU)."""
+    kernel: Callable[[torch.device], str]
+    """Which implementation of its heavy operations runs on a device, for the trial's row."""
+    measures: tuple[str, ...] = ()
+    """Names of :meth:`Model.measures`; one that ends in ``*`` stands for all that begin so."""
 
 
 def column_types(config: type[ModelConfig]) -> dict[str, str]:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from trainables.kernels.expert_mixture import ExpertWeights, TowerWeights, expert_mixture
 from trainables.kernels.relu_dropout import relu_dropout
-from trainables.models.base import DetectorConfig, Family, check_range
+from trainables.models.base import DetectorConfig, Family, Model, Sizes, check_range
+from trainables.models.initial_weights import normal, uniform
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,24 +57,25 @@ class LightMMoEConfig(DetectorConfig):
         check_range("tower_dropout", self.tower_dropout, 0, 1, open_high=True)
 
 
-class LightMMoE(nn.Module):
+class LightMMoE(Model):
     """The module; all experts, features and towers are computed together."""
 
-    def __init__(self, config: LightMMoEConfig, n_features: int, generator: torch.Generator) -> None:
+    def __init__(self, config: LightMMoEConfig, sizes: Sizes, generator: torch.Generator) -> None:
         super().__init__()
+        n_features = sizes.n_features
         self.config = config
         self.extractor = _build_extractor(config, n_features, generator)
         self.gate = _build_gate(config, n_features, generator)
         n_flat, n_towers = self.extractor.n_flat, n_features if config.towers == "separate" else 1
         e, h, o, t = config.n_experts, config.expert_hidden, config.expert_output, config.tower_hidden
-        self.expert_hidden = _uniform((e, n_flat, h), n_flat, generator)
-        self.expert_hidden_bias = _uniform((e, 1, h), n_flat, generator)
-        self.expert_output = _uniform((e, h, o), h, generator)
-        self.expert_output_bias = _uniform((e, 1, o), h, generator)
-        self.tower_hidden = _uniform((n_towers, o, t), o, generator)
-        self.tower_hidden_bias = _uniform((n_towers, 1, t), o, generator)
-        self.tower_output = _uniform((n_towers, 1, t), t, generator)
-        self.tower_output_bias = _uniform((n_towers, 1), t, generator)
+        self.expert_hidden = uniform((e, n_flat, h), n_flat, generator)
+        self.expert_hidden_bias = uniform((e, 1, h), n_flat, generator)
+        self.expert_output = uniform((e, h, o), h, generator)
+        self.expert_output_bias = uniform((e, 1, o), h, generator)
+        self.tower_hidden = uniform((n_towers, o, t), o, generator)
+        self.tower_hidden_bias = uniform((n_towers, 1, t), o, generator)
+        self.tower_output = uniform((n_towers, 1, t), t, generator)
+        self.tower_output_bias = uniform((n_towers, 1), t, generator)
         self.n_features = n_features
 
     def forward(self, windows: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -112,8 +114,8 @@ class _Convolution(nn.Module):
         self.n_experts, self.dropout = config.n_experts, config.expert_dropout
         self.n_flat = config.n_kernels * n_features
         fan_in = config.window * self.taps
-        self.weight = _uniform((config.n_experts * config.n_kernels, fan_in), fan_in, generator)
-        self.bias = _uniform((config.n_experts * config.n_kernels, 1), fan_in, generator)
+        self.weight = uniform((config.n_experts * config.n_kernels, fan_in), fan_in, generator)
+        self.bias = uniform((config.n_experts * config.n_kernels, 1), fan_in, generator)
 
     def forward(self, windows: Tensor, generator: torch.Generator | None) -> Tensor:
         # One product per sample leaves the maps where the experts want them; one for the batch would have to move them.
@@ -160,8 +162,8 @@ class _Gate(nn.Module):
         super().__init__()
         shape = (config.n_experts, config.window)
         self.n_features = n_features
-        self.specific = _normal((n_features, *shape), generator) if config.gate != "shared" else None
-        self.shared = _normal(shape, generator) if config.gate != "specific" else None
+        self.specific = normal((n_features, *shape), generator) if config.gate != "shared" else None
+        self.shared = normal(shape, generator) if config.gate != "specific" else None
         learned = config.gate == "mixed" and config.sg_ratio_learned
         self.ratio = config.sg_ratio
         self.ratio_logit = nn.Parameter(torch.tensor(_logit(config.sg_ratio))) if learned else None
@@ -207,20 +209,16 @@ def _build_gate(config: LightMMoEConfig, n_features: int, generator: torch.Gener
     return _AverageGate(config) if config.gate == "average" else _Gate(config, n_features, generator)
 
 
-def _uniform(shape: tuple[int, ...], fan_in: int, generator: torch.Generator) -> nn.Parameter:
-    """PyTorch's own start for linear layers and convolutions, weights and biases alike."""
-    bound = 1 / math.sqrt(fan_in)
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound, generator=generator))
-
-
-def _normal(shape: tuple[int, ...], generator: torch.Generator) -> nn.Parameter:
-    return nn.Parameter(torch.randn(shape, generator=generator))
-
-
 def _logit(ratio: float) -> float:
     """Inverse of the sigmoid, kept 1 % away from 0 and 1, where it could never move again."""
     ratio = min(max(ratio, 0.01), 0.99)
     return math.log(ratio / (1 - ratio))
 
 
-FAMILY = Family(name="lightmmoe", task="anomaly", config=LightMMoEConfig, build=LightMMoE, kernel="fused-pytorch")
+FAMILY = Family(
+    name="lightmmoe",
+    task="anomaly",
+    config=LightMMoEConfig,
+    build=LightMMoE,
+    kernel=lambda _device: "fused-pytorch",
+)

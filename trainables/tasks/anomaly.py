@@ -6,17 +6,20 @@ fitted on the rest. A detector is judged on steps of the test part that the sear
 ``[T, D]`` = train steps, features; ``[N]`` = test steps; ``[C]`` = context before the first scored step.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast, get_args
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from trainables.data.datasets import load_series
 from trainables.data.scaling import StandardScaler
 from trainables.data.series import AnomalySeries
-from trainables.data.windows import CONTEXT, Windows, as_tensor
+from trainables.data.windows import CONTEXT, WindowExamples, Windows, as_tensor
 from trainables.metrics import (
     METRIC_NAMES,
     anomaly_metrics,
@@ -25,9 +28,9 @@ from trainables.metrics import (
     f1_at_threshold,
     grow_segments,
 )
-from trainables.models.base import DetectorConfig
+from trainables.models.base import DetectorConfig, Model, Sizes, TaskName
 from trainables.seeding import derive_seed
-from trainables.tasks.base import Objective, StudyData
+from trainables.tasks.base import DataRequest, Objective, Outcome, StudyData, Workload
 from trainables.tasks.clipping import CLIPS, Clip, choose_clip
 from trainables.tasks.detectors import Detector, ForecastDetector, RandomScores, SumOfSquares
 from trainables.tasks.incidents import InjectedIncidents, inject_incidents
@@ -48,6 +51,17 @@ FIXED_THRESHOLD_NAMES = tuple(
     for part in ("", "_precision", "_recall")
 )
 TEST_METRIC_NAMES = (*METRIC_NAMES, *FIXED_THRESHOLD_NAMES)
+
+PREDICTION_SCHEMA = pa.schema(
+    [
+        ("series", pa.string()),
+        ("step", pa.int64()),  # of the test part, from 0
+        ("score", pa.float32()),
+        ("label", pa.bool_()),  # null where nobody labelled the series
+        ("untouched", pa.bool_()),  # whether results are stated on this step
+        ("threshold", pa.float64()),  # fixed before the test part was opened
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,28 +93,33 @@ class PreparedSeries:
         return self.auto_clip if clip == "auto" else clip
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What a detector reached on one series once its test part was opened."""
-
-    metrics: dict[str, float]
-    """Keys ``test_<name>`` on the untouched part and ``full_<name>`` on all of it; empty without labelled events."""
-    scores: NDArray[np.float32]
-    """``[N - C]``, of the steps from ``C`` on."""
-    threshold: float
-    """The alarm threshold that was fixed before."""
-    threshold_source: str
-    """``labelled_part`` or ``validation_quantile``."""
-
-
 class AnomalyTask:
     """Anomaly detection by scores per time step."""
 
-    name = "anomaly"
-    objectives = OBJECTIVES
-    baselines = ("sum_of_squares", "random")
-    validation_metric_names = tuple(OBJECTIVES)
-    test_metric_names = TEST_METRIC_NAMES
+    name: TaskName = "anomaly"
+    objectives: Mapping[str, Objective] = OBJECTIVES
+    baselines: tuple[str, ...] = ("sum_of_squares", "random")
+    validation_metric_names: tuple[str, ...] = tuple(OBJECTIVES)
+    test_metric_names: tuple[str, ...] = TEST_METRIC_NAMES
+
+    def open(self, request: DataRequest) -> StudyData:
+        """Load, check, split and scale the data, once for a study."""
+        _refuse_forecasting_options(request)
+        series = load_series(
+            request.data,
+            root=request.root,
+            names=request.series,
+            label_column=request.label_column,
+            timestamp=request.timestamp,
+        )
+        labelled_by = request.labelled_by or "time"
+        if labelled_by not in get_args(LabelledBy):
+            raise ValueError(
+                f"`--labelled-by` is {labelled_by!r}, but must be one of {', '.join(get_args(LabelledBy))}"
+            )
+        return self.prepare(
+            series, objective=request.objective, labelled_by=cast(LabelledBy, labelled_by), seed=request.seed
+        )
 
     def prepare(
         self, series: Sequence[AnomalySeries], *, objective: str | None, labelled_by: LabelledBy, seed: int
@@ -141,22 +160,25 @@ class AnomalyTask:
         """Tell whether any series will have metrics on its untouched part: it needs labels, and an event there."""
         return any(_has_event(series, series.part.untouched) for series in data.series.values())
 
-    def training_set(
-        self, series: PreparedSeries, config: DetectorConfig, device: torch.device
-    ) -> tuple[Windows, range]:
-        """Return the windows of the fitted part and the steps to predict, the same for every window length."""
+    def sizes(self, series: PreparedSeries, config: DetectorConfig) -> Sizes:
+        """Return what a model must know of a series: every feature is predicted, one step ahead."""
+        del config
+        return Sizes.one_step(series.n_features, n_examples=len(_fitted_targets(series)))
+
+    def examples(self, series: PreparedSeries, config: DetectorConfig, device: torch.device) -> WindowExamples:
+        """Return the windows of the fitted part with the steps to predict, the same for every window length."""
         values = _as_trained(_to_device(series.train, device), series.scaler, config)
         windows = Windows(values, window=config.window, clip=series.resolve_clip(config.clip))
-        return windows, range(CONTEXT, series.n_fit)
+        return WindowExamples(windows, _fitted_targets(series))
 
-    def detector(self, model: nn.Module, config: DetectorConfig, series: PreparedSeries) -> ForecastDetector:
+    def predictor(self, model: Model, config: DetectorConfig, series: PreparedSeries) -> ForecastDetector:
         """Make a detector of a model that was trained on a series."""
         clip = series.resolve_clip(config.clip)
         return ForecastDetector(model, window=config.window, clip=clip, aggregation=config.score_aggregation)
 
     def validate(
         self,
-        detector: Detector,
+        predictor: Detector,
         series: PreparedSeries,
         *,
         config: DetectorConfig | None,
@@ -166,28 +188,28 @@ class AnomalyTask:
         """Compute objectives on one series; those that it or the detector cannot give are left out.
 
         Args:
-            detector: What scores the steps.
+            predictor: What scores the steps.
             series: The series.
-            config: Of the detector's model, whose training decides the scale of the train part; ``None`` for others.
+            config: Of its model, whose training decides the scale of the train part; ``None`` for others.
             names: The objectives wanted.
-            device: Where the detector computes.
+            device: Where it computes.
         """
         values: dict[str, float] = {}
         if any(OBJECTIVES[name].needs_labels for name in names) and len(series.part.tuning) > 0:
-            values |= _labelled_objectives(detector, series, device)
+            values |= _labelled_objectives(predictor, series, device)
         if any(OBJECTIVES[name].needs_incidents for name in names) and series.incidents:
-            values["log_gap"] = _mean_log_gap(detector, series, config, device)
+            values["log_gap"] = _mean_log_gap(predictor, series, config, device)
             if series.part.labels_tune:
                 both = add_log_gap(values.get("labelled_event_f1"), values["log_gap"])
                 values["labelled_event_f1_and_log_gap"] = both
-        if "val_loss" in names and isinstance(detector, ForecastDetector):
+        if "val_loss" in names and isinstance(predictor, ForecastDetector):
             assert config is not None
-            values["val_loss"] = _relative_validation_loss(detector, series, config, device)
+            values["val_loss"] = _relative_validation_loss(predictor, series, config, device)
         return {name: value for name, value in values.items() if name in names}
 
     def test(
         self,
-        detector: Detector,
+        predictor: Detector,
         series: PreparedSeries,
         *,
         config: DetectorConfig | None,
@@ -197,18 +219,19 @@ class AnomalyTask:
         """Open the untouched part: score the whole test part, and state the metrics on what no search has seen.
 
         Args:
-            detector: What scores the steps.
+            predictor: What scores the steps.
             series: The series.
             config: As in :meth:`validate`.
             full: Also state the metrics on the whole published test part, which overlaps the labelled one.
-            device: Where the detector computes.
+            device: Where it computes.
         """
-        scores = detector.score(_to_device(series.test, device))
-        threshold, source = _fix_threshold(detector, series, scores, config, device)
+        scores = predictor.score(_to_device(series.test, device))
+        threshold, source = _fix_threshold(predictor, series, scores, config, device)
         metrics = _metrics_on(series, series.part.untouched, scores, threshold, prefix="test_")
         if full:
             metrics |= _metrics_on(series, range(CONTEXT, len(series.test)), scores, threshold, prefix="full_")
-        return Outcome(metrics=metrics, scores=scores.astype(np.float32), threshold=threshold, threshold_source=source)
+        table = _to_table(series, scores.astype(np.float32), threshold)
+        return Outcome(metrics=metrics, predictions=table, threshold_source=source)
 
     def baseline(
         self, name: str, data: StudyData, *, seed: int, device: torch.device
@@ -230,6 +253,14 @@ class AnomalyTask:
         assert name == "sum_of_squares"
         clip = self._best_clip(data, device)
         return {"clip": clip}, {key: SumOfSquares(series.resolve_clip(clip)) for key, series in data.series.items()}
+
+    def workload(self, predictor: ForecastDetector, series: PreparedSeries, device: torch.device) -> Workload:
+        """Return what a speed measurement times: from standardised values to scores."""
+        values = _to_device(series.test, device)
+        one_window = values[: CONTEXT + 1]
+        return Workload(
+            one=lambda: predictor.score(one_window), many=lambda: predictor.score(values), n_many=len(values) - CONTEXT
+        )
 
     def _best_clip(self, data: StudyData, device: torch.device) -> Clip:
         """Choose a clip by the study's objective, ``auto`` included; by the log gap where it needs predictions."""
@@ -301,6 +332,23 @@ def _check_incidents(objective: Objective, prepared: Collection[PreparedSeries])
         )
 
 
+def _refuse_forecasting_options(request: DataRequest) -> None:
+    for flag, value in (
+        ("--target", request.target),
+        ("--horizon", request.horizon),
+        ("--difference", request.difference),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"`{flag}` is given, but anomaly detectors predict every column one step ahead; leave it out, or "
+                "search a space of forecasters (--list-spaces)"
+            )
+
+
+def _fitted_targets(series: PreparedSeries) -> range:
+    return range(CONTEXT, series.n_fit)
+
+
 def _to_device(values: NDArray[np.float32], device: torch.device) -> Tensor:
     return as_tensor(values).to(device)
 
@@ -367,6 +415,22 @@ def _fix_threshold(
     validation = _to_device(series.train[series.n_fit - CONTEXT :], device)
     scores = detector.score(_as_trained(validation, series.scaler, config))
     return float(np.quantile(scores, VALIDATION_QUANTILE)), "validation_quantile"
+
+
+def _to_table(series: PreparedSeries, scores: NDArray[np.float32], threshold: float) -> pa.Table:
+    """Put the scores ``[N - C]`` of a test part beside its labels."""
+    steps = np.arange(CONTEXT, len(series.test))
+    untouched = (steps >= series.part.untouched.start) & (steps < series.part.untouched.stop)
+    labels = pa.nulls(len(steps), pa.bool_()) if series.labels is None else pa.array(series.labels[CONTEXT:])
+    columns = [
+        pa.array([series.name] * len(steps)),
+        pa.array(steps),
+        pa.array(scores),
+        labels,
+        pa.array(untouched),
+        pa.array(np.full(len(steps), threshold)),
+    ]
+    return pa.table(columns, schema=PREDICTION_SCHEMA)
 
 
 def _has_event(series: PreparedSeries, steps: range) -> bool:

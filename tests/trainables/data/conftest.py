@@ -6,16 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-SHARED_DATA = Path(__file__).parents[4] / "shared" / "data"
-
 Columns = Mapping[str, Sequence[object]]
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"the real data are not in {SHARED_DATA}")
-    return SHARED_DATA
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from trainables.data.columns import check_clock, to_labels, to_numbers
+from trainables.data.columns import check_clock, to_clock, to_labels, to_numbers, to_precise_numbers
 from trainables.data.files import TableFile
 
 
@@ -42,6 +42,11 @@ def test_missing_cells_are_nan(column: pa.Array) -> None:
 
 def test_numbers_beyond_float32_are_infinite_without_a_warning() -> None:
     assert np.isposinf(to_numbers(table_file(x=[1e300]), way_out="")).all()
+
+
+def test_precise_numbers_keep_64_bits() -> None:
+    numbers = to_precise_numbers(table_file(x=[1e300, 0.1]), way_out="")
+    np.testing.assert_array_equal(numbers, np.array([[1e300], [0.1]]), strict=True)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +112,23 @@ def test_a_clock_may_be_written_in_many_ways(column: pa.Array) -> None:
 def test_a_clock_that_does_not_rise_is_an_error(column: pa.Array, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_clock(table_file(t=column), "t")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)]),
+        pa.array([1_704_067_200, 1_704_153_600], pa.timestamp("s")),
+        pa.array([1_704_067_200_000, 1_704_153_600_000], pa.timestamp("ms", tz="Europe/Berlin")),
+        pa.array(["2024-01-01 01:00:00+01:00", "2024-01-02 00:00:00Z"]),
+        pa.array(["2024-01-01", "2024-01-02T00:00"]),
+    ],
+    ids=lambda column: f"{column.type}-{column[0]}",
+)
+def test_a_clock_is_read_as_times_in_utc(column: pa.Array) -> None:
+    times = to_clock(table_file(t=column), "t").astype("datetime64[s]")
+    assert times.tolist() == [datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 2)]
+
+
+def test_a_clock_of_numbers_stays_numbers() -> None:
+    assert to_clock(table_file(t=[0.5, 1.5]), "t").tolist() == [0.5, 1.5]

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,6 +30,29 @@ def test_plain_text_has_no_header(tmp_path: Path) -> None:
     file = read_plain_text(write(tmp_path / "a.txt", b"1,2\n3,4"))
     assert file.names == ["f00", "f01"]
     assert file.column("f01").to_pylist() == [2, 4]
+
+
+def test_packed_plain_text_is_unpacked(tmp_path: Path) -> None:
+    # Whole numbers that turn to fractions beyond the first block of the packed size.
+    packed = gzip.compress(b"1,2\n" * 2**18 + b"0.5,2\n")
+    file = read_plain_text(write(tmp_path / "a.txt.gz", packed))
+    assert file.names == ["f00", "f01"]
+    assert file.column("f00")[-1].as_py() == 0.5
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"1,2\n")[:-9], b"1,2\n", gzip.compress(b"")])
+def test_a_damaged_or_empty_pack_is_named(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"a\.txt\.gz cannot be read as comma-separated text; correct it"):
+        read_plain_text(write(tmp_path / "a.txt.gz", content))
+
+
+def test_another_delimiter_may_have_tabs_beside_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", b"x [ms];\ty\n1;\t2.5\n3;\t4\n")
+    file = read_table(path, delimiter=";")
+    assert file.names == ["x [ms]", "y"]
+    assert file.column("y").to_pylist() == [2.5, 4.0]
+    with pytest.raises(ValueError, match=r"a\.csv cannot be read as text separated by ';'; correct it"):
+        read_table(write(path, b"x;y\n1\n"), delimiter=";")
 
 
 def test_the_name_of_a_folder_is_no_column(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from looped_lightmmoe import LoopedLightMMoE, copy_weights
 
 from search_spaces.lightmmoe import FACTORS, PUBLISHED
 from tests.conftest import TINY
+from trainables.models.base import Sizes
 from trainables.models.lightmmoe import LightMMoE, LightMMoEConfig
 
 N_FEATURES = 38
@@ -11,7 +12,7 @@ N_FEATURES = 38
 
 def _build(n_features: int = N_FEATURES, **changes: object) -> LightMMoE:
     config = LightMMoEConfig.from_dict({**PUBLISHED, **changes})
-    return LightMMoE(config, n_features, torch.Generator().manual_seed(0))
+    return LightMMoE(config, Sizes.one_step(n_features), torch.Generator().manual_seed(0))
 
 
 def _count(model: torch.nn.Module) -> int:
@@ -42,7 +43,7 @@ def test_outputs_and_gradients_equal_the_looped_form() -> None:
     config = LightMMoEConfig.from_dict({**PUBLISHED, "expert_dropout": 0.0, "tower_dropout": 0.0})
     torch.manual_seed(0)  # the looped form is the report's, which draws from the global generator
     looped = LoopedLightMMoE(config, N_FEATURES)
-    batched = LightMMoE(config, N_FEATURES, torch.Generator())
+    batched = LightMMoE(config, Sizes.one_step(N_FEATURES), torch.Generator())
     copy_weights(looped, batched)
     windows, targets = torch.randn(64, 16, N_FEATURES), torch.randn(64, N_FEATURES)
     predictions = batched(windows)
@@ -82,7 +83,9 @@ def test_dropout_only_with_a_generator() -> None:
 )
 def test_every_variant_learns(changes: dict[str, object]) -> None:
     """Every parameter gets a gradient, and a few steps on one batch lower its loss."""
-    model = LightMMoE(LightMMoEConfig.from_dict({**TINY, **changes}), 4, torch.Generator().manual_seed(0))
+    model = LightMMoE(
+        LightMMoEConfig.from_dict({**TINY, **changes}), Sizes.one_step(4), torch.Generator().manual_seed(0)
+    )
     generator = torch.Generator().manual_seed(1)
     windows, targets = torch.randn(32, 8, 4, generator=generator), torch.randn(32, 4, generator=generator)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)

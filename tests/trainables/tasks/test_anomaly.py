@@ -27,8 +27,8 @@ def _prepare(*series: AnomalySeries, objective: str | None = None, **options: st
 def _detector(data: StudyData, **changes: object) -> tuple[ForecastDetector, LightMMoEConfig, PreparedSeries]:
     config = LightMMoEConfig.from_dict({**TINY, **changes})
     series = next(iter(data.series.values()))
-    model = LightMMoE(config, series.n_features, torch.Generator().manual_seed(0))
-    return TASK.detector(model, config, series), config, series
+    model = LightMMoE(config, TASK.sizes(series, config), torch.Generator().manual_seed(0))
+    return TASK.predictor(model, config, series), config, series
 
 
 def test_scaled_once_by_the_fitted_part() -> None:
@@ -45,7 +45,7 @@ def test_every_window_length_has_the_same_targets() -> None:
     targets = set()
     for window in (8, 64):
         _, config, series = _detector(data, window=window)
-        targets.add(TASK.training_set(series, config, CPU)[1])
+        targets.add(TASK.examples(series, config, CPU).targets)
     assert targets == {range(CONTEXT, 1600)}
     scores = [_detector(data, window=window)[0].score(torch.from_numpy(series.test)) for window in (8, 64)]
     assert [len(one) for one in scores] == [len(series.test) - CONTEXT] * 2
@@ -55,7 +55,7 @@ def test_scaling_twice_repeats_the_published_mistake_on_train_alone() -> None:
     raw = make_series(n_steps=1000)
     data = _prepare(raw)
     _, config, series = _detector(data, scaling="twice", clip=None)
-    windows, _ = TASK.training_set(series, config, CPU)
+    windows = TASK.examples(series, config, CPU).windows
     once = (raw.train - series.scaler.mean) / series.scaler.sd
     assert np.allclose(windows.values.numpy(), (once - series.scaler.mean) / series.scaler.sd, rtol=1e-3, atol=1e-3)
 
@@ -105,7 +105,7 @@ def test_test_metrics_are_those_of_the_untouched_steps() -> None:
         assert outcome.metrics[f"test_{name}"] == pytest.approx(expected[name], nan_ok=True)
     whole = anomaly_metrics(scores, series.labels[CONTEXT:])
     assert outcome.metrics["full_event_f1_pa_log"] == whole["event_f1_pa_log"]
-    assert len(outcome.scores) == len(series.test) - CONTEXT
+    assert len(outcome.predictions["score"].to_numpy()) == len(series.test) - CONTEXT
 
 
 def test_the_threshold_is_fixed_on_the_labelled_part() -> None:
@@ -114,7 +114,7 @@ def test_the_threshold_is_fixed_on_the_labelled_part() -> None:
     outcome = TASK.test(detector, series, config=config, full=False, device=CPU)
     stop = series.part.tuning.stop
     scores = detector.score(torch.from_numpy(series.test))[: stop - CONTEXT]
-    assert outcome.threshold == best_event_f1(scores, series.labels[CONTEXT:stop])[1]
+    assert outcome.predictions["threshold"][0].as_py() == best_event_f1(scores, series.labels[CONTEXT:stop])[1]
     assert outcome.threshold_source == "labelled_part"
 
 
@@ -123,7 +123,7 @@ def test_without_a_labelled_part_the_threshold_is_a_validation_quantile() -> Non
     detector, config, series = _detector(data)
     outcome = TASK.test(detector, series, config=config, full=False, device=CPU)
     validation = detector.score(torch.from_numpy(series.train[series.n_fit - CONTEXT :]))
-    assert outcome.threshold == np.quantile(validation, 0.999)
+    assert outcome.predictions["threshold"][0].as_py() == np.quantile(validation, 0.999)
     assert outcome.threshold_source == "validation_quantile"
 
 
@@ -171,7 +171,7 @@ def test_unlabelled_series_are_scored_but_give_no_metrics() -> None:
     detector, config, series = _detector(data)
     outcome = TASK.test(detector, series, config=config, full=True, device=CPU)
     assert outcome.metrics == {}
-    assert np.isfinite(outcome.scores).all()
+    assert np.isfinite(outcome.predictions["score"].to_numpy()).all()
 
 
 def test_sum_of_squares_by_hand() -> None:
@@ -199,11 +199,11 @@ def test_under_clip_auto_training_and_scores_have_the_series_own_bound() -> None
     assert series.auto_clip in CLIPS
     own = dataclasses.replace(series, auto_clip=7.0)
     _, config, _ = _detector(data, clip="auto")
-    windows, _ = TASK.training_set(own, config, CPU)
+    windows = TASK.examples(own, config, CPU).windows
     assert windows.clip == 7.0
-    assert TASK.detector(torch.nn.Identity(), config, own).clip == 7.0
+    assert TASK.predictor(torch.nn.Identity(), config, own).clip == 7.0
     _, config, _ = _detector(data, clip=5.0)
-    assert TASK.training_set(own, config, CPU)[0].clip == 5.0
+    assert TASK.examples(own, config, CPU).windows.clip == 5.0
 
 
 def test_what_clip_auto_stands_for_is_said() -> None:
