@@ -71,7 +71,7 @@ def _describe_variant(resolved: ResolvedStudy) -> str:
 def _describe_parameters(restricted: Restricted) -> list[str]:
     defaults = restricted.space.defaults
     rows = [("parameter", "searched", "default", "asked for")]
-    for parameter in restricted.parameters:
+    for parameter in restricted.searched:
         default = format_value(defaults[parameter.name])
         rows.append((parameter.name, parameter.describe_range(), default, parameter.condition or "always"))
     for name, value in restricted.fixed.items():

@@ -151,7 +151,7 @@ def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
             "evidence": data.objective.evidence.in_words() if data.objective.evidence is not None else "",
         },
         "objectives": list(task.objectives),
-        "parameters": [_describe_parameter(parameter) for parameter in resolved.restricted.parameters],
+        "parameters": [_describe_parameter(parameter) for parameter in resolved.restricted.searched],
         "fixed": {name: resolved.plan.listed[0][name] for name in resolved.restricted.fixed},
         "rungs": list(resolved.plan.rungs),
         "published": dict(resolved.plan.published),

@@ -65,8 +65,13 @@ class Restricted:
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """The searched parameters, in the order in which they come up."""
+        """The parameters that a study may search, in the order in which they come up."""
         return self._probed.parameters
+
+    @property
+    def searched(self) -> tuple[Parameter, ...]:
+        """The parameters that have a choice; one with a single value is asked for, so that a study may widen it."""
+        return tuple(parameter for parameter in self.parameters if not parameter.distribution.single())
 
     def configure(self, trial: BaseTrial) -> tuple[dict[str, object], frozenset[str]]:
         """Ask an Optuna trial for a configuration.

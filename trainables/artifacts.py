@@ -6,18 +6,15 @@ wherever they run. Whoever asks first makes it; the others wait for it, and a ma
 
 import fcntl
 import hashlib
-import io
 import json
-import pickle
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from trainables.whole_files import replace_file
+from trainables.tensor_files import DamagedFileError, read_tensors, write_tensors
 
 Tensors = dict[str, Tensor]
 
@@ -53,19 +50,17 @@ class Artifacts:
             if (found := _read(path)) is not None:  # somebody made it while this worker waited
                 return found
             made = make(self.seed)
-            buffer = io.BytesIO()
-            torch.save(made, buffer)
-            replace_file(path, buffer.getvalue())
+            write_tensors(path, made)
             with (self.folder / "made.log").open("a") as log:  # how often each was made; appends are atomic
                 log.write(f"{name} {content}\n")
             return made
 
 
 def _read(path: Path) -> Tensors | None:
-    """Load an artifact with ``weights_only``; one that is missing or damaged is made again."""
+    """Load an artifact; one that is missing or damaged is made again."""
     try:
-        loaded: Tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        loaded: Tensors = read_tensors(path, "cpu")
+    except DamagedFileError:
         return None
     return loaded
 

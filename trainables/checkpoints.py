@@ -1,14 +1,12 @@
 """Checkpoints of a trial: whole files or none, never more than two, loaded without running what is in them."""
 
-import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainables.whole_files import replace_file
+from trainables.tensor_files import DamagedFileError, read_tensors, write_tensors
 
 KEPT = 2
 """A worker writes a checkpoint before the driver records it: of the two newest, one is always a recorded one."""
@@ -34,24 +32,20 @@ def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, Any]) -> int:
     Returns:
         Its size in bytes.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    torch.save(dict(states), buffer)
-    replace_file(checkpoint_path(folder, epoch), buffer.getvalue())
+    n_bytes = write_tensors(checkpoint_path(folder, epoch), dict(states))
     for old in sorted(folder.glob("epoch-*.pt"))[:-KEPT]:
         old.unlink(missing_ok=True)
-    return buffer.tell()
+    return n_bytes
 
 
 def load_checkpoint(folder: Path, epoch: int, device: torch.device) -> dict[str, Any]:
-    """Load a checkpoint's states, with ``weights_only``: a file from elsewhere cannot run code here.
+    """Load a checkpoint's states: a file from elsewhere cannot run code here.
 
     Raises:
         BadCheckpointError: If the file is missing or damaged.
     """
-    path = checkpoint_path(folder, epoch)
     try:
-        states: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise BadCheckpointError(f"{path} cannot be read: {error}") from error
+        states: dict[str, Any] = read_tensors(checkpoint_path(folder, epoch), device)
+    except DamagedFileError as error:
+        raise BadCheckpointError(str(error)) from error
     return states

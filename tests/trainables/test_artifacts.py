@@ -108,7 +108,7 @@ def test_a_failed_write_leaves_nothing_that_looks_made(tmp_path: Path, monkeypat
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("trainables.artifacts.replace_file", fill_disk)
+        patched.setattr("trainables.tensor_files.replace_file", fill_disk)
         with pytest.raises(OSError, match="No space left"):
             _store(tmp_path).get("flow", KEY, _make)
     assert _count_made(tmp_path) == 0
