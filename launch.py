@@ -244,7 +244,11 @@ def _make_parser() -> argparse.ArgumentParser:
     what.add_argument("--seed", type=int, help="every random number of the study follows from it (0)")
 
     long = parser.add_argument_group("how long, and how")
-    long.add_argument("--trials", type=int, help="configurations to try, in total also with --resume (40)")
+    long.add_argument(
+        "--trials",
+        type=int,
+        help="configurations to try, in total also with --resume (the space's own: 40 for detectors)",
+    )
     long.add_argument(
         "--max-epochs", type=int, help="epochs of a trial that is not stopped early (the space's own: 5 for detectors)"
     )

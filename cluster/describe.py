@@ -44,7 +44,7 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"objective   {data.objective.direction} {data.objective.name}: {data.objective.description}",
         f"            on {', '.join(data.objective_series)}; tested on {', '.join(data.test_series) or 'nothing'}",
         *([f"            {data.objective.evidence.in_words()}"] if data.objective.evidence is not None else []),
-        f"search      {spec.trials} trials, {spec.sampler} sampler, seed {spec.seed}; "
+        f"search      {resolved.n_trials} trials, {spec.sampler} sampler, seed {spec.seed}; "
         f"{len(plan.listed)} listed ones come first",
         f"confirm     the best {spec.confirm_top} and the published configuration"
         f"{_describe_variant(resolved)} on {spec.confirm_seeds} fresh seeds"
@@ -94,9 +94,9 @@ def _describe_rungs(resolved: ResolvedStudy) -> list[str]:
     share = 1.0
     rows = [("rung", "trials expected", "of them go on")]
     for epoch in plan.rungs:
-        rows.append((f"epoch {epoch}", f"{spec.trials * share:.0f}", f"one in {spec.reduction_factor}"))
+        rows.append((f"epoch {epoch}", f"{resolved.n_trials * share:.0f}", f"one in {spec.reduction_factor}"))
         share /= spec.reduction_factor
-    rows.append((f"epoch {plan.max_epochs}", f"{spec.trials * share:.0f}", "full fidelity"))
+    rows.append((f"epoch {plan.max_epochs}", f"{resolved.n_trials * share:.0f}", "full fidelity"))
     return _table(rows)
 
 
@@ -107,7 +107,7 @@ def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
     first = data.series[plan.search_series[0]]
     epoch_s = seconds_per_epoch(resolved.family, config, first, resolved.task, n_threads=resources.cpus_per_trial)
     per_trial = expected_epochs(plan.rungs, reduction_factor=spec.reduction_factor, max_epochs=plan.max_epochs)
-    search_s = spec.trials * per_trial * len(plan.search_series) * epoch_s
+    search_s = resolved.n_trials * per_trial * len(plan.search_series) * epoch_s
     confirmed = (spec.confirm_top + 1) * spec.confirm_seeds if spec.confirm_top else 0
     full_s = plan.max_epochs * len(plan.all_series) * epoch_s
     where = resources.address or "this machine"

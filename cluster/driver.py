@@ -86,7 +86,8 @@ def run_study(
     # What an existing cluster has room for, only the cluster knows: joined before anything is written.
     with connect(resources) if resources.address else contextlib.nullcontext():
         _begin_folder(folder, study)
-        return _drive(resolved, study, folder, resources, Budget(spec.trials, spec.check_objective), observers, began)
+        budget = Budget(resolved.n_trials, spec.check_objective)
+        return _drive(resolved, study, folder, resources, budget, observers, began)
 
 
 def resume_study(

@@ -49,7 +49,8 @@ class StudySpec:
     difference: str | None = None
     objective: str | None = None
     labelled_by: str | None = None
-    trials: int = 40
+    trials: int | None = None
+    """``None``: the space's own."""
     max_epochs: int | None = None
     """``None``: the space's own."""
     seed: int = 0
@@ -73,7 +74,8 @@ class StudySpec:
     """Seeds of each of them; their scores are averaged."""
 
     def __post_init__(self) -> None:
-        check_range("--trials", self.trials, 1, 1_000_000)
+        if self.trials is not None:
+            check_range("--trials", self.trials, 1, 1_000_000)
         if self.max_epochs is not None:
             check_range("--max-epochs", self.max_epochs, 1, 100_000)
         check_range("--seed", self.seed, 0, 2**63 - 1)
@@ -146,6 +148,7 @@ class ResolvedStudy:
 
     spec: StudySpec
     """With what the user left open filled in."""
+    n_trials: int
     restricted: Restricted
     family: Family
     task: Task
@@ -173,7 +176,8 @@ def resolve(spec: StudySpec) -> ResolvedStudy:
     spec = dataclasses.replace(
         spec,
         data=spec.data or space.data,
-        max_epochs=spec.max_epochs if spec.max_epochs is not None else space.max_epochs,
+        trials=space.trials if spec.trials is None else spec.trials,
+        max_epochs=space.max_epochs if spec.max_epochs is None else spec.max_epochs,
     )
     restricted = restrict(spec, family)
     task = TASKS[family.task]
@@ -185,7 +189,15 @@ def resolve(spec: StudySpec) -> ResolvedStudy:
         )
     plan = _make_plan(spec, restricted, family, task, data)
     _check_sizes(restricted, family, task, data, plan)
-    return ResolvedStudy(spec=spec, restricted=restricted, family=family, task=task, data=data, plan=plan)
+    return ResolvedStudy(
+        spec=spec,
+        n_trials=spec.trials or space.trials,
+        restricted=restricted,
+        family=family,
+        task=task,
+        data=data,
+        plan=plan,
+    )
 
 
 def restrict(spec: StudySpec, family: Family) -> Restricted:
@@ -258,6 +270,7 @@ def _check_sizes(restricted: Restricted, family: Family, task: Task, data: Study
 
 
 def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: Task, data: StudyData) -> Plan:
+    assert spec.trials is not None
     assert spec.max_epochs is not None
 
     def canonical(config: Mapping[str, object]) -> dict[str, Any]:

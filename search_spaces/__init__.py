@@ -4,10 +4,12 @@ import importlib
 import sys
 from pathlib import Path
 
-from search_spaces import dlinear, lightmmoe, mamba_gru
+from search_spaces import dlinear, lightmmoe, m2moep, mamba_gru
 from search_spaces.space import SearchSpace
 
-SPACES: dict[str, SearchSpace] = {space.name: space for space in (lightmmoe.SPACE, mamba_gru.SPACE, dlinear.SPACE)}
+SPACES: dict[str, SearchSpace] = {
+    space.name: space for space in (lightmmoe.SPACE, m2moep.SPACE, mamba_gru.SPACE, dlinear.SPACE)
+}
 
 
 def load_space(name: str) -> SearchSpace:

@@ -28,7 +28,7 @@ PUBLISHED = {
     "batch_size": 64,
     "gradient_clip": 1.0,
     "schedule": "cosine",
-    "patience": 5,
+    "patience": 3,
 }
 
 
@@ -111,6 +111,7 @@ SPACE = SearchSpace(
     suggest=suggest,
     defaults=PUBLISHED,
     data="sample_prices",
-    max_epochs=10,
+    trials=24,
+    max_epochs=6,
     factors=FACTORS,
 )

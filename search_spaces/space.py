@@ -36,6 +36,8 @@ class SearchSpace:
     """The published configuration, complete: the first trial, the reference, and the value of what is not asked for."""
     data: str = "sample"
     """The built-in data set that a study takes if none is named."""
+    trials: int = 40
+    """Trials of a search, unless a study says otherwise: the bare command takes minutes."""
     max_epochs: int = 5
     """Epochs of a full trial, unless a study says otherwise."""
     factors: tuple[Factor, ...] = ()

@@ -26,8 +26,8 @@ WORKLOAD_SERIES = ("web-1", "batch-1")
 """The names of the generated series."""
 WORKLOAD_COLUMNS = ("cpu", "memory", "network", "requests")
 
-N_STEPS = 2400
-"""A hundred days."""
+N_STEPS = 1500
+"""Two months: a model of a few experts takes a second or two for an epoch."""
 DAY = 24
 WEEK = 7 * DAY
 FIRST_HOUR = np.datetime64("2024-01-01T00:00:00", "s")
