@@ -328,8 +328,9 @@ def _read_study_file(path: Path) -> dict[str, Any]:
     for flag, name in (("set", "fixed"), ("range", "ranges")):
         if flag in settings:
             settings[name] = settings.pop(flag)
-    if isinstance(settings.get("series"), str):
-        settings["series"] = _split(settings["series"])
+    for name in ("series", "target"):
+        if isinstance(settings.get(name), str):
+            settings[name] = _split(settings[name])
     if isinstance(settings.get("enqueue"), str):
         settings["enqueue"] = _read_list(path.parent / settings["enqueue"])
     return settings

@@ -230,6 +230,25 @@ def test_a_trial_s_curve_is_there_once_at_its_epochs(whole_story: Story, tmp_pat
     }
 
 
+def test_where_the_best_epoch_counts_every_epoch_shows_beside_it_and_so_does_what_was_learned(tmp_path: Path) -> None:
+    story = Story()
+    story.ask("search-0")
+    for epoch, (value, best) in enumerate(((0.5, 0.5), (0.25, 0.25), (0.75, 0.25)), start=1):
+        measured = {"val_mse": value, "alpha": epoch / 8}
+        story.add(
+            "reported", trial="search-0", attempt=1, work="train", epoch=epoch, value=best,
+            metrics={"a": {"train_loss": 1.0, **measured}}, kept={"a": {"val_mse": best, "alpha": 0.0}},
+            train_s=2.0, step_s=2.5, gpus=0.0, checkpoint=None, facts={},
+        )  # fmt: skip
+    objective = {"name": "val_mse", "direction": "minimize", "primary_metric": "mse", "epoch": "best"}
+    study = {**make_study(("mse",)), "objective": objective, "objectives": ["val_mse", "val_mae"]}
+    found = read(story.write(tmp_path, study) / "search-0").scalars
+    assert found["objective"] == [(1, 0.5), (2, 0.25), (3, 0.25)]
+    assert found["val/mse"] == [(1, 0.5), (2, 0.25), (3, 0.75)]
+    assert found["model/alpha"] == [(1, 0.125), (2, 0.25), (3, 0.375)]
+    assert not [tag for tag in found if "kept" in tag]
+
+
 def test_with_one_series_its_objective_is_not_there_twice(tmp_path: Path) -> None:
     story = Story()
     story.ask("search-0")
