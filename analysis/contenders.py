@@ -57,6 +57,8 @@ class Contender:
     config: Mapping[str, Any]
     used: tuple[str, ...]
     """Parameters whose conditions hold."""
+    trials: tuple[str, ...]
+    """That ran to full fidelity, by seed."""
     search_trial: str | None
     search_score: float | None
     """Of one seed, and the reason for which the row was chosen: optimistic."""
@@ -213,6 +215,7 @@ class _Table:
             has_seeds=arm.has_seeds,
             config=described.config,
             used=tuple(sorted(described.used)),
+            trials=tuple(trial.trial_id for trial in arm.completed),
             search_trial=None if arm.search_trial is None else arm.search_trial.trial_id,
             search_score=None if arm.search_trial is None else arm.search_trial.objective,
             n_seeds=len(arm.completed),

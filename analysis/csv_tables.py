@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from analysis.contenders import Comparison
+from analysis.details import Details
+from analysis.forecast_scores import StepProfile
 from analysis.formatting import format_exactly
 from analysis.intervals import Interval
 from analysis.records import Records
@@ -13,7 +15,7 @@ from analysis.summary import Summary
 from analysis.validity import ObjectiveCheck
 
 
-def write_tables(records: Records, summary: Summary) -> dict[str, str]:
+def write_tables(records: Records, summary: Summary, details: Details | None) -> dict[str, str]:
     """Write every table that the study has data for, by name."""
     tables = {"trials": records.table.to_csv(index=False, lineterminator="\n")}
     if (comparison := summary.comparison) is not None:
@@ -24,6 +26,8 @@ def write_tables(records: Records, summary: Summary) -> dict[str, str]:
         }
         if series := list(_list_series(comparison)):
             tables["series"] = _to_csv(series)
+    if details is not None and details.profile is not None:
+        tables["by_step"] = _to_csv(_list_steps(details.profile))
     if summary.search.anytime:
         tables["anytime"] = _to_csv(
             {
@@ -82,6 +86,12 @@ def _list_series(comparison: Comparison) -> Iterable[Mapping[str, Any]]:
         for series, metrics in row.by_series.items():
             for name, interval in metrics.items():
                 yield {"row": row.label, "series": series, "metric": name, **_interval(interval)}
+
+
+def _list_steps(profile: StepProfile) -> Iterable[Mapping[str, Any]]:
+    for row in profile.rows:
+        for step, interval in row.by_step.items():
+            yield {"row": row.label, "step": step, "metric": profile.metric, **_interval(interval)}
 
 
 def _list_parameters(summary: Summary) -> Iterable[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ page around it, or the reader's system where it stands alone, chooses the theme;
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 WIDTH = 5.0
 """Inches; at 72 points each, a phone shows a figure at about its own size."""
@@ -109,6 +110,37 @@ def new_figure(height: float) -> tuple[Figure, Axes]:
     """Make an empty figure of the common width; call it within :func:`house_style`."""
     figure = Figure(figsize=(WIDTH, height))
     return figure, figure.add_subplot()
+
+
+def new_panels(heights: Sequence[float], *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    """Make panels one above the other, with room for a legend above them; call it within :func:`house_style`.
+
+    Args:
+        heights: Of the panels with their axes, in inches.
+        share_y: Whether all have the first one's limits.
+    """
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.45))
+    panels = figure.subplots(len(heights), 1, squeeze=False, sharey=share_y, height_ratios=heights)
+    return figure, list(panels[:, 0])
+
+
+def new_grid(number: int, *, height: float) -> tuple[Figure, list[Axes]]:
+    """Make panels side by side in twos, each of a height in inches; call it within :func:`house_style`."""
+    n_rows = -(-number // 2)
+    figure = Figure(figsize=(WIDTH, n_rows * height + 0.6))
+    panels = figure.subplots(n_rows, 2, squeeze=False).ravel().tolist()
+    for unused in panels[number:]:
+        unused.remove()
+    return figure, panels[:number]
+
+
+def zoom(axes: Axes, values: Sequence[float]) -> None:
+    """Take a logarithmic scale where a few huge values would flatten all others."""
+    lowest, highest = min(values), max(values)
+    if lowest > 0 and highest > 100 * lowest and sorted(values)[len(values) // 2] < highest / 20:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # matplotlib's own would be in TeX
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def finish(figure: Figure, *, name: str, title: str, caption: str) -> Picture:

@@ -1,13 +1,23 @@
-"""The figures of a report, drawn from a summary."""
+"""The figures of a report, drawn from a summary and the details behind it."""
 
+from analysis.details import Details
 from analysis.drawing import Picture, house_style
+from analysis.forecast_figures import draw_forecasts
+from analysis.learned_figures import draw_learning
 from analysis.row_figures import draw_comparison
 from analysis.search_figures import draw_search
 from analysis.summary import Summary
 
 
-def draw_figures(summary: Summary) -> tuple[Picture, ...]:
-    """Draw every figure for which the study has data."""
+def draw_figures(summary: Summary, details: Details | None) -> dict[str, tuple[Picture, ...]]:
+    """Draw every figure for which the study has data, by the section of the report that shows it."""
     with house_style():
-        rows = [] if summary.comparison is None else draw_comparison(summary, summary.comparison)
-        return (*rows, *draw_search(summary))
+        sections: dict[str, list[Picture]] = {"comparison": [], "forecast": [], "learned": []}
+        if summary.comparison is not None:
+            sections["comparison"] = draw_comparison(summary, summary.comparison)
+            if details is not None:
+                forecast = (details.forecasts, details.profile, details.ratios)
+                sections["forecast"] = draw_forecasts(summary.comparison, *forecast)
+                sections["learned"] = draw_learning(details.learning)
+        sections["search"] = draw_search(summary)
+        return {name: tuple(pictures) for name, pictures in sections.items()}

@@ -125,6 +125,8 @@ BASELINES = {
     "last_value": "last value",
     "seasonal_naive": "seasonal naive",
 }
+LAST_VALUE = "last_value"
+"""The baseline that forecasts no change, against which errors are put."""
 RANDOM = "random"
 """The baseline that draws its scores, once per seed; others have no seed."""
 

@@ -55,6 +55,11 @@ class Provenance:
     train_s: float
     command: str
 
+    @property
+    def test_part(self) -> str:
+        """What the tests are made on: a detector's search may have seen labels of another part of the test split."""
+        return "untouched test part" if self.task in (None, "anomaly") else "test part"
+
 
 def describe_origin(records: Records) -> Provenance:
     """Collect what is on record about where a study's numbers come from."""

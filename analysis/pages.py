@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from analysis import formatting
 from analysis.contenders import Comparison, Contender
+from analysis.details import Details
 from analysis.drawing import COLOURS, Picture
 from analysis.metric_catalogue import METRICS, RANDOM, label_baseline, label_metric
 from analysis.origin import Provenance
@@ -37,10 +38,17 @@ class Content:
     """What a report shows."""
 
     summary: Summary
+    details: Details | None
     verdict: Verdict
     threats: tuple[Threat, ...]
-    pictures: Mapping[str, Picture]
+    figures: Mapping[str, tuple[Picture, ...]]
+    """By the section that shows them."""
     trials: tuple[Trial, ...]
+
+    @property
+    def pictures(self) -> dict[str, Picture]:
+        """Every figure by its name."""
+        return {picture.name: picture for section in self.figures.values() for picture in section}
 
 
 def render_page(content: Content) -> str:
@@ -133,8 +141,10 @@ def _make_context(content: Content) -> dict[str, Any]:
         "comparison": comparison,
         "verdict": content.verdict,
         "threats": content.threats,
+        "profile": None if content.details is None else content.details.profile,
+        "figures": content.figures,
         "pictures": content.pictures,
-        "sections": _list_sections(summary),
+        "sections": _list_sections(content),
         "tiles": _choose_tiles(comparison),
         "other_metrics": [name for name in shown if comparison and name != comparison.yardstick.name],
         "full_metrics": [name for name in shown if comparison and any(name in row.full for row in comparison.rows)],
@@ -170,11 +180,15 @@ def _count_failures(summary: Summary) -> int:
     return sum(counts.get(status, 0) for counts in summary.trials.values() for status in ("FAILED", "LOST"))
 
 
-def _list_sections(summary: Summary) -> list[tuple[str, str]]:
-    comparison = summary.comparison
+def _list_sections(content: Content) -> list[tuple[str, str]]:
+    summary, comparison = content.summary, content.summary.comparison
     result = [("best", "Best configurations"), ("configuration", "The best one")]
     if _list_series(comparison):
         result.append(("series", "Series by series"))
+    if content.figures["forecast"]:
+        result.append(("forecast", "What was forecast"))
+    if content.figures["learned"]:
+        result.append(("learned", "What the model learned"))
     return [
         ("verdict", "Verdict"),
         ("origin", "Where this comes from"),

@@ -1,7 +1,7 @@
 """Reading a study's tables, whatever state its folder is in: finished, running, killed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -59,6 +59,23 @@ class StudyFolder:
                     return  # the last line of a driver that died
                 if event["seq"] > seq:
                     yield event
+
+    def predictions(self, trial_id: str, columns: Sequence[str]) -> pd.DataFrame | None:
+        """Read columns of what a trial predicted; ``None`` where nothing, or other columns, were written.
+
+        Raises:
+            ValueError: If the file cannot be read.
+        """
+        path = str(self.root / "predictions" / f"{trial_id}.parquet")
+        if self.filesystem.get_file_info(path).type != pafs.FileType.File:
+            return None
+        try:
+            with self.filesystem.open_input_file(path) as file, pq.ParquetFile(file) as parquet:
+                known = set(columns) <= set(parquet.schema_arrow.names)
+                table: pd.DataFrame | None = parquet.read(columns=list(columns)).to_pandas() if known else None
+                return table
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path} cannot be read: {error}; move it away, and its figures are left out") from error
 
     def _segment(self, name: str, schema: pa.Schema) -> pa.Table:
         try:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +87,9 @@ class Records:
     """The trial table as it is, one row per trial in the order in which they were asked."""
     metrics: pd.DataFrame
     log: Log
+    predictions: Callable[[str, Sequence[str]], pd.DataFrame | None]
+    """What a trial predicted on the test part, by its id and the wanted columns; read when asked for. ``None`` where
+    nothing, or other columns, were written."""
 
     @property
     def objective_name(self) -> str:
@@ -127,6 +130,7 @@ def read_records(path_or_uri: str | Any) -> Records:
         table=table,
         metrics=metrics,
         log=_read_log(folder.events_after(-1)),
+        predictions=folder.predictions,
     )
 
 

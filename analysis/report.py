@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.csv_tables import write_tables
+from analysis.details import look_closely
 from analysis.figures import draw_figures
 from analysis.pages import Content, render_markdown, render_page
 from analysis.reading import StudyFolder
@@ -41,18 +42,21 @@ def write_report(folder: str | Path) -> Report:
     records = read_records(folder)
     summary = summarize(records)
     verdict, threats = conclude(summary), find_threats(summary)
-    pictures = draw_figures(summary)
+    details = look_closely(records, summary.comparison)
+    figures = draw_figures(summary, details)
     content = Content(
         summary=summary,
+        details=details,
         verdict=verdict,
         threats=threats,
-        pictures={picture.name: picture for picture in pictures},
+        figures=figures,
         trials=records.trials,
     )
+    pictures, tables = content.pictures.values(), write_tables(records, summary, details)
     plain = json.dumps(to_plain(summary, verdict, threats), indent=1, allow_nan=False)
     files: dict[str, bytes] = {
         "summary.json": f"{plain}\n".encode(),
-        **{f"tables/{name}.csv": text.encode() for name, text in write_tables(records, summary).items()},
+        **{f"tables/{name}.csv": text.encode() for name, text in tables.items()},
         **{f"figures/{picture.name}.svg": picture.standalone_svg.encode() for picture in pictures},
         **{f"figures/{picture.name}.png": picture.png for picture in pictures},
         "report.md": render_markdown(content).encode(),

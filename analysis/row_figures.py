@@ -26,15 +26,15 @@ def draw_comparison(summary: Summary, comparison: Comparison) -> list[Picture]:
         )
     ]
     if comparison.yardstick.on_test:
-        label = comparison.yardstick.label
+        label, part = comparison.yardstick.label, summary.provenance.test_part
         pictures.append(
             _draw_bars(
                 [_score_bar(row) for row in comparison.rows if row.score is not None],
                 label=label,
                 name="test-scores",
-                title=f"{label} of each row on the untouched test part",
-                caption=f"{label} on the untouched test part: dots are seeds (means over series), bars 95 % intervals; "
-                "the line marks the best configuration.",
+                title=f"{label} of each row on the {part}",
+                caption=f"{label} on the {part}: dots are seeds (means over series), bars 95 % intervals; the line "
+                "marks the best configuration.",
             )
         )
     return [picture for picture in pictures if picture is not None]

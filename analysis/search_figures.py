@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.convergence import AnytimePoint, Ending, RungCurve, thin_out
-from analysis.drawing import ACCENT, BAD, FAINT, GRID, INK, SECOND, Picture, finish, new_figure
+from analysis.drawing import ACCENT, BAD, FAINT, GRID, INK, SECOND, Picture, finish, new_figure, zoom
 from analysis.formatting import count
 from analysis.summary import Search, Summary
 from analysis.validity import ObjectiveCheck, Ranking
@@ -23,7 +23,7 @@ def draw_search(summary: Summary) -> list[Picture]:
     pictures = [_draw_curves(summary)] if summary.search.curves else []
     pictures += _draw_anytime(summary) if summary.search.anytime else []
     if summary.check is not None and summary.check.searched is not None:
-        pictures.append(_draw_ranking(summary.check, summary.check.searched))
+        pictures.append(_draw_ranking(summary.check, summary.check.searched, summary.provenance.test_part))
     return pictures
 
 
@@ -86,11 +86,11 @@ def _draw_best_so_far(
     axes.grid(axis="y")
     axes.set_xlabel(f"{against}, {unit}")
     axes.set_ylabel(objective)
-    _zoom(axes, [point.value for point in shown])
+    zoom(axes, [point.value for point in shown])
     return finish(figure, name=name, title=title, caption=caption)
 
 
-def _draw_ranking(check: ObjectiveCheck, ranking: Ranking) -> Picture:
+def _draw_ranking(check: ObjectiveCheck, ranking: Ranking, test_part: str) -> Picture:
     figure, axes = new_figure(2.9)
     axes.plot(*zip(*ranking.points, strict=True), "o", color=ACCENT, ms=4.5, mew=0)
     axes.grid()
@@ -102,7 +102,7 @@ def _draw_ranking(check: ObjectiveCheck, ranking: Ranking) -> Picture:
         title=f"{check.label} on the test part against {ranking.objective}, for random configurations",
         caption=f"Each dot is one of {count(len(ranking.points), 'random configuration')}, trained to full fidelity: "
         f"what the search would have seen ({ranking.objective}) against what the report is about ({check.label}, "
-        "untouched test part).",
+        f"{test_part}).",
     )
 
 
@@ -134,7 +134,7 @@ def _draw_curves(summary: Summary) -> Picture:
     axes.grid(axis="y")
     axes.set_xlabel("epoch")
     axes.set_ylabel(origin.objective)
-    _zoom(axes, [value for curve in curves for value in curve.values])
+    zoom(axes, [value for curve in curves for value in curve.values])
     figure.legend(loc="outside upper left", ncols=5, handletextpad=0.3, handlelength=1.1, columnspacing=1.1)
     rungs = f" Lines across mark the rungs ({', '.join(map(str, origin.rungs))})." if origin.rungs else ""
     few = f"{len(curves):,} of " if len(curves) < len(search.curves) else ""
@@ -164,10 +164,3 @@ def _sample(curve: RungCurve) -> tuple[list[int], list[float]]:
         epochs.append(curve.epochs[-1])
         values.append(curve.values[-1])
     return epochs, values
-
-
-def _zoom(axes: Axes, values: Sequence[float]) -> None:
-    """Take a logarithmic scale where a few huge values would flatten all others."""
-    lowest, highest = min(values), max(values)
-    if lowest > 0 and highest > 100 * lowest and sorted(values)[len(values) // 2] < highest / 20:
-        axes.set_yscale("log")

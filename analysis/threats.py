@@ -47,7 +47,7 @@ def find_threats(summary: Summary) -> tuple[Threat, ...]:
         *_ranking(summary),
         *_few_series(summary),
         *_few_seeds(comparison),
-        *_what_intervals_cover(comparison),
+        *_what_intervals_cover(comparison, summary.provenance),
         *_many_comparisons(comparison),
         *_one_search(summary),
         *_unknown_code(summary),
@@ -208,12 +208,13 @@ def _few_seeds(comparison: Comparison) -> Iterable[Threat]:
         )
 
 
-def _what_intervals_cover(comparison: Comparison) -> Iterable[Threat]:
+def _what_intervals_cover(comparison: Comparison, origin: Provenance) -> Iterable[Threat]:
     if _has_bounds(comparison.best.score):
+        events = ", or few labelled events in it," if origin.task in (None, "anomaly") else ""
         yield Threat(
             title="The intervals cover training seeds alone",
-            text="Another stretch of the same series would give other scores; with a short test part, or few labelled "
-            "events in it, that spread can be the larger one.",
+            text=f"Another stretch of the same series would give other scores; with a short test part{events} that "
+            "spread can be the larger one.",
         )
 
 

@@ -100,7 +100,7 @@ def _headline(comparison: Comparison, summary: Summary) -> tuple[str, Tone]:
     best, yardstick = comparison.best, comparison.yardstick
     rival = _strongest_baseline(comparison)
     score = f"{yardstick.label} {format_interval(best.score)}"
-    where = "on the untouched test part" if yardstick.on_test else "on the objective"
+    where = f"on the {summary.provenance.test_part}" if yardstick.on_test else "on the objective"
     if rival is not None and rival.judgement == "better":
         return (
             f"The untrained baseline wins: {rival.label} reaches {yardstick.label} {_score(rival)} {where}, the best "
@@ -147,10 +147,8 @@ def _why_no_test(summary: Summary) -> str:
         return "The test part has not been opened yet."
     if summary.phase == "failed":
         return "The test part was never opened."
-    return (
-        "There is no test metric: no untouched part has a labelled event. Rows are compared by the objective, "
-        "which is what the search optimised."
-    )
+    why = ": no untouched part has a labelled event" if summary.provenance.task in (None, "anomaly") else ""
+    return f"There is no test metric{why}. Rows are compared by the objective, which is what the search optimised."
 
 
 def _against_published(comparison: Comparison) -> Iterable[Statement]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from analysis.trial_table import trial_columns
@@ -78,6 +79,29 @@ BASE: dict[str, Any] = {
     "command": ["launch.py", "--space", "toy", "--name", "it's"],
 }
 
+FORECAST: dict[str, Any] = {
+    "task": "forecast",
+    "family": "toy_forecaster",
+    "spec": {**BASE["spec"], "data": "ett", "data_root": "data/ett", "labelled_by": None},
+    "objective": {
+        "name": "val_mse",
+        "direction": "minimize",
+        "primary_metric": "mse",
+        "epoch": "best",
+        "description": "mean squared error of the best epoch",
+    },
+    "objectives": ["val_mse", "val_mae"],
+    "preparation": [],
+    "baselines": ["last_value", "seasonal_naive"],
+    "notes": [],
+    "columns": trial_columns(
+        {"window": "int", "learning_rate": "float", "clip": "string", "gate": "string", "ratio": "float"},
+        ["val_mse", "val_mae"],
+        ["mse", "mae", "rmse", "r2", "mase"],
+    ),
+}
+"""What a forecasting study has otherwise."""
+
 Values = Mapping[str, float | None]
 """By series."""
 
@@ -118,7 +142,7 @@ class StudyBuilder:
         **options: Any,
     ) -> str:
         """A confirmation trial, tested where ``test`` gives metrics by name."""
-        epochs = [values] * self.study["spec"]["max_epochs"]
+        epochs = options.pop("by_epoch", [values] * self.study["spec"]["max_epochs"])
         arm = options.pop("arm", "candidate")
         trial = self._train("confirm", arm, config, epochs, verdict, block=f"seed-{block}", **options)
         if test is not None:
@@ -142,7 +166,7 @@ class StudyBuilder:
         trial = self._ask("baseline", arm, {}, block=f"seed-{block}", source="plan", seed=900 + block, max_epochs=0)
         self.event("started", trial=trial, attempt=1, work="baseline", from_epoch=0)
         value = None if objective is None else _mean(objective)
-        metrics = {name: {"labelled_event_f1": one} for name, one in (objective or {}).items()}
+        metrics = {name: {self.study["objective"]["name"]: one} for name, one in (objective or {}).items()}
         self.test(trial, test, config={"clip": 5.0}, value=value, more=metrics)
         return trial
 
@@ -177,6 +201,13 @@ class StudyBuilder:
             value=value,
         )
 
+    def predict(self, trial: str, rows: Sequence[tuple[Any, ...]] | pd.DataFrame) -> None:
+        """What a trial predicted: rows of series, origin, step, time, column, actual, predicted."""
+        columns = ["series", "origin", "step", "time", "column", "actual", "predicted"]
+        table = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, columns=columns)
+        (self.folder / "predictions").mkdir(parents=True, exist_ok=True)
+        table.to_parquet(self.folder / "predictions" / f"{trial}.parquet", index=False)
+
     def select(self, config: Mapping[str, Any]) -> None:
         self.event("selected", config_hash=hash_config(config))
         self.event("test_opened")
@@ -208,6 +239,7 @@ class StudyBuilder:
         seed: int | None = None,
         train_s: float = 2.0,
         n_params: int = 1000,
+        learned: Sequence[Mapping[str, float]] = (),
     ) -> str:
         number = self._numbers.get(stage, 0)
         max_epochs = self.study["spec"]["max_epochs"]
@@ -216,10 +248,13 @@ class StudyBuilder:
             stage, arm, config, block=block, source=source, seed=own if seed is None else seed, max_epochs=max_epochs
         )
         self.event("started", trial=trial, attempt=1, work="train", from_epoch=0)
+        kept: dict[str, float] = {}
         for epoch, value in enumerate(values, start=1):
             by_series = value if isinstance(value, Mapping) else dict.fromkeys(self.study["objective_series"], value)
             last = epoch == len(values)
-            self._report(trial, epoch, by_series, train_s=train_s, n_params=n_params)
+            kept = {name: min(one, kept.get(name, one)) for name, one in by_series.items() if one is not None}
+            measures = learned[epoch - 1] if epoch <= len(learned) else {}
+            self._report(trial, epoch, by_series, kept=kept, measures=measures, train_s=train_s, n_params=n_params)
             goes_on = not last or verdict not in ("complete", "stop")
             self.event("decided", trial=trial, epoch=epoch, verdict="continue" if goes_on else verdict)
         if verdict not in ("complete", "stop", "running"):
@@ -245,8 +280,19 @@ class StudyBuilder:
         )
         return trial
 
-    def _report(self, trial: str, epoch: int, by_series: Values, *, train_s: float, n_params: int) -> None:
+    def _report(
+        self,
+        trial: str,
+        epoch: int,
+        by_series: Values,
+        *,
+        kept: Mapping[str, float],
+        measures: Mapping[str, float],
+        train_s: float,
+        n_params: int,
+    ) -> None:
         name = self.study["objective"]["name"]
+        is_best = self.study["objective"].get("epoch") == "best"
         self.event(
             "reported",
             trial=trial,
@@ -255,8 +301,9 @@ class StudyBuilder:
             step_s=train_s + 0.5,
             gpus=0.0,
             epoch=epoch,
-            value=_mean(by_series),
-            metrics={series: {"train_loss": 0.5, name: value} for series, value in by_series.items()},
+            value=_mean(kept if is_best else by_series),
+            metrics={series: {"train_loss": 0.5, name: value, **measures} for series, value in by_series.items()},
+            **({"kept": {series: {name: value} for series, value in kept.items()}} if is_best else {}),
             train_s=train_s,
             checkpoint=None,
             facts={"node": "vm", "device": "cpu", "peak_memory_mb": 10.0, "kernel": "toy", "n_params": n_params},
@@ -283,6 +330,16 @@ def make_study(tmp_path: Path) -> Make:
 
     def make(name: str = "toy", **changes: Any) -> StudyBuilder:
         return StudyBuilder(tmp_path / name, **{"name": name, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_forecast(make_study: Make) -> Make:
+    """Begin a forecasting study; further arguments replace entries of its ``study.json``."""
+
+    def make(name: str = "toy", **changes: Any) -> StudyBuilder:
+        return make_study(name, **{**FORECAST, **changes})
 
     return make
 
