@@ -8,13 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from objective_ranking import Estimates, bootstrap, over_fleet, read_runs, with_few_events, within_series
+from objective_ranking import Array, Estimates, bootstrap, over_fleet, read_runs, with_few_events, within_series
 from objective_report import EVENT_COUNTS, N_DRAWS, estimate_draws, find_references, gains, with_log_gap
 
-from trainables.tasks.objectives import GAP_WEIGHT
-
 SHOWN = {
-    "labelled_event_f1_and_log_gap": "labelled event F1 + log gap / 10",
+    "labelled_event_f1_and_log_gap": "labelled event F1 and log gap",
     "labelled_event_f1": "labelled event F1",
     "labelled_auprc": "labelled AUPRC",
     "labelled_f1_and_auprc": "mean of F1 and AUPRC",
@@ -64,9 +62,12 @@ def _draw_gains(axes: Axes, table: pd.DataFrame) -> None:
     runs = read_runs(table, with_published=True)
     by_count = read_runs(table, prefix="k_", with_published=True)
     published = find_references(table, runs)["published"]
-    both = partial(with_log_gap, runs, by_count, weight=GAP_WEIGHT)
-    alone = partial(with_few_events, runs, by_count, "labelled_event_f1")
-    for label, draw, colour in (("event F1 + log gap / 10", both, MEASURED), ("event F1 alone", alone, SECOND)):
+    both = partial(with_log_gap, runs, by_count)
+
+    def alone(count: int, seed: int) -> Array:
+        return with_few_events(runs, by_count, "labelled_event_f1", count, seed=seed)[0]
+
+    for label, draw, colour in (("event F1 and log gap", both, MEASURED), ("event F1 alone", alone, SECOND)):
         found = [
             estimate_draws(runs, [draw(count=count, seed=seed) for seed in range(N_DRAWS)], published)[1]
             for count in EVENT_COUNTS

@@ -180,7 +180,7 @@ def _draw(generator: np.random.Generator, n: int) -> NDArray[np.intp]:
     return np.asarray(generator.integers(n, size=n), dtype=np.intp)
 
 
-def with_few_events(runs: Runs, by_count: Runs, name: str, count: int, *, seed: int) -> Array:
+def with_few_events(runs: Runs, by_count: Runs, name: str, count: int, *, seed: int) -> tuple[Array, NDArray[np.int64]]:
     """Make the objective of a study that has ``count`` labelled events in all: ``[K, C, S]``, NaN without labels.
 
     Series come in random order; each gives its first events, until there are enough.
@@ -192,10 +192,13 @@ def with_few_events(runs: Runs, by_count: Runs, name: str, count: int, *, seed: 
         count: Events in all.
         seed: Of the order.
 
+    Returns:
+        The objective, and how many events each series gave, ``[S]``.
+
     Raises:
         ValueError: If the series have fewer events in all.
     """
-    objective = np.full(runs.metrics.shape[1:], np.nan)
+    objective, given = np.full(runs.metrics.shape[1:], np.nan), np.zeros(len(runs.series), dtype=np.int64)
     left = count
     for place in np.random.default_rng(seed).permutation(len(runs.series)):
         able = None
@@ -209,9 +212,10 @@ def with_few_events(runs: Runs, by_count: Runs, name: str, count: int, *, seed: 
             able, n_events = values, k
         if able is not None:
             objective[:, :, place] = able
+            given[place] = n_events
             left -= n_events
         if left == 0:
-            return objective
+            return objective, given
     raise ValueError(f"{count} labelled events are asked for, but the series have {count - left}; ask for fewer")
 
 

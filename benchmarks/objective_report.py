@@ -31,12 +31,12 @@ from objective_table import BY_EVENTS
 
 from search_spaces.distributions import format_value
 from trainables.tasks.clipping import CLIPS
-from trainables.tasks.objectives import DEFAULT_OBJECTIVE, GAP_WEIGHT
+from trainables.tasks.objectives import DEFAULT_OBJECTIVE, gap_weight
 
 METRICS = {"event_f1_pa_log": "log", "event_f1_pa_squeeze": "squeeze", "point_f1_pa": "PA", "point_auprc": "AUPRC"}
 CLIP_NAMES = tuple(format_value(clip) for clip in CLIPS)
 EVENT_COUNTS = (3, 5, 10, 20, 30)
-GAP_WEIGHTS = (0.05, 0.1, 0.2)
+GAP_FACTORS = {0.5: ", half the weight", 1: "", 2: ", twice the weight"}
 SINGLE = (
     "labelled_event_f1_and_log_gap",
     "labelled_event_f1",
@@ -78,7 +78,7 @@ def answer(table: pd.DataFrame, runs: Runs) -> str:
             name, draws = "log_gap", [runs.objectives[runs.objective_names.index("log_gap")]]
         else:
             name = DEFAULT_OBJECTIVE
-            draws = [with_log_gap(runs, by_count, count, GAP_WEIGHT, seed=seed) for seed in range(N_DRAWS)]
+            draws = [with_log_gap(runs, by_count, count, seed=seed) for seed in range(N_DRAWS)]
         correlation, gain = estimate_draws(runs, draws, published)
         sure = [f"{gain.above_zero[0, metric]:.0%}" for metric in (0, 2)]
         rows.append([str(count), f"`{name}`", _correlation(correlation, 0, 0)])
@@ -151,12 +151,12 @@ def compare_event_counts(table: pd.DataFrame, runs: Runs) -> str:
     rows = []
     for label, draw in ((name, partial(with_few_events, runs, by_count, name)) for name in BY_EVENTS):
         for count in EVENT_COUNTS:
-            draws = [draw(count, seed=seed) for seed in range(N_DRAWS)]
+            draws = [draw(count, seed=seed)[0] for seed in range(N_DRAWS)]
             rows.append([f"`{label}`", str(count), *_describe_draws(runs, draws, published)])
-    for weight in GAP_WEIGHTS:
+    for factor, what in GAP_FACTORS.items():
         for count in EVENT_COUNTS:
-            draws = [with_log_gap(runs, by_count, count, weight, seed=seed) for seed in range(N_DRAWS)]
-            rows.append([f"`labelled_event_f1` + {weight:g} `log_gap`", str(count)])
+            draws = [with_log_gap(runs, by_count, count, factor, seed=seed) for seed in range(N_DRAWS)]
+            rows.append([f"`{DEFAULT_OBJECTIVE}`{what}", str(count)])
             rows[-1] += _describe_draws(runs, draws, published)
     gap = runs.objectives[runs.objective_names.index("log_gap")]
     rows.append(["`log_gap`", "0", *_describe_draws(runs, [gap], published)])
@@ -164,10 +164,19 @@ def compare_event_counts(table: pd.DataFrame, runs: Runs) -> str:
     return _table(heads, rows)
 
 
-def with_log_gap(runs: Runs, by_count: Runs, count: int, weight: float, *, seed: int) -> Array:
-    """Make the default objective of a study with few labelled events: every series has its log gap ``[K, C, S]``."""
-    event_f1 = with_few_events(runs, by_count, "labelled_event_f1", count, seed=seed)
-    return np.asarray(np.nan_to_num(event_f1) + weight * runs.objectives[runs.objective_names.index("log_gap")])
+def with_log_gap(runs: Runs, by_count: Runs, count: int, factor: float = 1, *, seed: int) -> Array:
+    """Make the default objective of a study with few labelled events: every series has its log gap ``[K, C, S]``.
+
+    Args:
+        runs: The runs.
+        by_count: As in :func:`objective_ranking.with_few_events`.
+        count: Events in all.
+        factor: Of the log gap's weight.
+        seed: As there.
+    """
+    event_f1, n_events = with_few_events(runs, by_count, "labelled_event_f1", count, seed=seed)
+    weights = factor * np.array([gap_weight(n) for n in n_events])
+    return np.asarray(np.nan_to_num(event_f1) + weights * runs.objectives[runs.objective_names.index("log_gap")])
 
 
 def _describe_draws(runs: Runs, draws: Sequence[Array], published: Array) -> list[str]:

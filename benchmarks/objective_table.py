@@ -69,13 +69,14 @@ def _judge(run: Recorded, folder: Path) -> dict[str, Any]:
     row |= _prefixed("o_", _judge_knobs(json.loads(row["config"]), run.series))
     by_labels = judge_by_labels(arrays, run.series, labelled) if len(labelled) > 0 else {}
     event_f1, gap = by_labels.get("labelled_event_f1"), row["o_log_gap"]
-    row["o_labelled_event_f1_and_log_gap"] = add_log_gap(event_f1, gap)
+    events = first_events(run.series)
+    row["o_labelled_event_f1_and_log_gap"] = add_log_gap(event_f1, gap, n_events=len(events))
     if event_f1 is not None:
         row |= _prefixed("o_", by_labels)
         # So little that it breaks ties and hardly ever overrules a difference.
         row["o_labelled_event_f1_then_log_gap"] = event_f1 + 1e-4 * gap
         row["o_labelled_event_f1_then_auprc"] = event_f1 + 1e-4 * by_labels["labelled_auprc"]
-        for count, steps in enumerate(first_events(run.series), start=1):
+        for count, steps in enumerate(events, start=1):
             found = judge_by_labels(arrays, run.series, steps)
             row |= {f"k_{count}_{name}": found[name] for name in BY_EVENTS}
     return row

@@ -200,7 +200,7 @@ class AnomalyTask:
         if any(OBJECTIVES[name].needs_incidents for name in names) and series.incidents:
             values["log_gap"] = _mean_log_gap(predictor, series, config, device)
             if series.part.labels_tune:
-                both = add_log_gap(values.get("labelled_event_f1"), values["log_gap"])
+                both = add_log_gap(values.get("labelled_event_f1"), values["log_gap"], n_events=series.part.n_events)
                 values["labelled_event_f1_and_log_gap"] = both
         if "val_loss" in names and isinstance(predictor, ForecastDetector):
             assert config is not None

@@ -30,6 +30,8 @@ class LabelledPart:
     """Steps whose labels the objective sees; empty where it sees none."""
     untouched: range
     """Steps on which results are stated; empty for a series that only tunes."""
+    n_events: int
+    """Events among these."""
     labels_tune: bool
     """Whether the study's objective sees labels, be it of other series."""
     why: str
@@ -76,7 +78,11 @@ def _divide_by_time(series: Sequence[AnomalySeries]) -> dict[str, LabelledPart]:
         if min(before, after) >= FEWEST_EVENTS:
             why = f"steps up to {cut} tune ({before} events), the rest is untouched ({after} events)"
             parts[one.name] = LabelledPart(
-                tuning=range(CONTEXT, cut), untouched=range(cut, len(one.labels)), labels_tune=True, why=why
+                tuning=range(CONTEXT, cut),
+                untouched=range(cut, len(one.labels)),
+                n_events=before,
+                labels_tune=True,
+                why=why,
             )
         else:
             why = f"too few events to tune on ({before} before step {cut}, {after} after), so it is only tested"
@@ -106,14 +112,17 @@ def _divide_by_series(series: Sequence[AnomalySeries]) -> dict[str, LabelledPart
         if one.name in tuning:
             steps = range(CONTEXT, len(one.test))
             why = f"all of it tunes ({counts[one.name]} events), none of it is tested"
-            parts[one.name] = LabelledPart(tuning=steps, untouched=range(0), labels_tune=True, why=why)
+            parts[one.name] = LabelledPart(
+                tuning=steps, untouched=range(0), n_events=counts[one.name], labels_tune=True, why=why
+            )
         else:
             parts[one.name] = _all_untouched(one, "other series tune")
     return parts
 
 
 def _all_untouched(one: AnomalySeries, why: str) -> LabelledPart:
-    return LabelledPart(tuning=range(0), untouched=range(CONTEXT, len(one.test)), labels_tune=True, why=why)
+    untouched = range(CONTEXT, len(one.test))
+    return LabelledPart(tuning=range(0), untouched=untouched, n_events=0, labels_tune=True, why=why)
 
 
 def _n_events(labels: NDArray[np.bool_]) -> int:
