@@ -1,6 +1,5 @@
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from search_spaces.m2moep import DEFAULTS
+from tests.trainables.models.examples import TensorExamples
 from trainables.artifacts import Artifacts
 from trainables.models.base import Sizes
 from trainables.models.flow import BATCH_SIZE, EPOCHS, MOST_STEPS, Reduction, WindowFlow, count_steps, train_flow
@@ -18,26 +18,10 @@ from trainables.models.m2moep_config import M2MOEPConfig
 SMALL = {**DEFAULTS, "lookback": 16, "d_model": 4, "d_state": 2, "flow_depth": 2, "flow_width": 8}
 
 
-@dataclass(frozen=True)
-class _Windows:
-    windows: Tensor
-    wanted: Tensor
-
-    @property
-    def device(self) -> torch.device:
-        return self.windows.device
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        return self.windows[indices], self.wanted[indices]
-
-
-def _examples(n_windows: int = 40, lookback: int = 16) -> _Windows:
+def _examples(n_windows: int = 40, lookback: int = 16) -> TensorExamples:
     generator = torch.Generator().manual_seed(3)
     windows = torch.randn(n_windows, lookback, 2, generator=generator).cumsum(1)
-    return _Windows(windows=windows, wanted=torch.randn(n_windows, 3, 2, generator=generator))
+    return TensorExamples(windows=windows, wanted=torch.randn(n_windows, 3, 2, generator=generator))
 
 
 def _correlated(n_rows: int, *, seed: int = 0) -> Tensor:
@@ -139,7 +123,7 @@ def test_the_number_of_steps_is_bounded() -> None:
     assert count_steps(10**6) == MOST_STEPS
 
 
-def _prepared(folder: Path, examples: _Windows, *, seed: int = 0, **changes: object) -> M2MOEP:
+def _prepared(folder: Path, examples: TensorExamples, *, seed: int = 0, **changes: object) -> M2MOEP:
     config = M2MOEPConfig.from_dict({**SMALL, **changes})
     sizes = Sizes(n_features=2, horizon=3, targets=(0, 1), n_examples=len(examples))
     model = M2MOEP(config, sizes, torch.Generator().manual_seed(1))

@@ -1,5 +1,4 @@
 import copy
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.m2moep import DEFAULTS, FACTORS
+from tests.trainables.models.examples import TensorExamples
 from trainables.artifacts import Artifacts
 from trainables.models.base import Sizes
 from trainables.models.m2moep import FAMILY, M2MOEP
@@ -37,26 +37,10 @@ ARMS = [
 TOKENS = ("variates", "patches", "time")
 
 
-@dataclass(frozen=True)
-class _Windows:
-    windows: Tensor
-    wanted: Tensor
-
-    @property
-    def device(self) -> torch.device:
-        return self.windows.device
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def take(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        return self.windows[indices], self.wanted[indices]
-
-
-def _examples(lookback: int = 20) -> _Windows:
+def _examples(lookback: int = 20) -> TensorExamples:
     generator = torch.Generator().manual_seed(3)
     series = torch.randn(SIZES.n_examples, lookback + SIZES.horizon, SIZES.n_features, generator=generator).cumsum(1)
-    return _Windows(windows=series[:, :lookback], wanted=series[:, lookback:, list(SIZES.targets)])
+    return TensorExamples(windows=series[:, :lookback], wanted=series[:, lookback:, list(SIZES.targets)])
 
 
 def _build(*, seed: int = 0, **changes: object) -> M2MOEP:
