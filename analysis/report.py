@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,37 @@ class Report:
     """Plain sentences, the answer first."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Composed:
+    """A report that is not written yet."""
+
+    files: Mapping[str, bytes]
+    """By their names within ``report/``."""
+    verdict: list[str]
+
+
 def write_report(folder: str | Path) -> Report:
     """Write the report of a study into its folder, whatever state it is in; one that is there is replaced.
 
-    The same data and the same code give the same bytes.
+    Args:
+        folder: The study's, local or as a ``pyarrow.fs`` URI.
+
+    Raises:
+        ValueError: If there is no study, or a segment cannot be read.
+    """
+    composed = compose_report(folder)
+    target = StudyFolder(folder)
+    for name, data in composed.files.items():
+        _write(target, f"report/{name}", data)
+    return Report(
+        html=Path(target.root / "report" / "report.html"),
+        summary=json.loads(composed.files["summary.json"]),
+        verdict=composed.verdict,
+    )
+
+
+def compose_report(folder: str | Path) -> Composed:
+    """Make every file of a study's report; the same data and the same code give the same bytes.
 
     Args:
         folder: The study's, local or as a ``pyarrow.fs`` URI.
@@ -62,11 +90,7 @@ def write_report(folder: str | Path) -> Report:
         "report.md": render_markdown(content).encode(),
         "report.html": render_page(content).encode(),
     }
-    target = StudyFolder(folder)
-    for name, data in files.items():
-        _write(target, f"report/{name}", data)
-    html = Path(target.root / "report" / "report.html")
-    return Report(html=html, summary=json.loads(plain), verdict=verdict.sentences())
+    return Composed(files=files, verdict=verdict.sentences())
 
 
 def to_plain(summary: Summary, verdict: Verdict, threats: tuple[Threat, ...]) -> dict[str, Any]:

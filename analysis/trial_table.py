@@ -65,6 +65,9 @@ TRIAL_COLUMNS: dict[str, str] = {
 KEPT = "kept_"
 """Prefix of a validation metric's value at the best epoch so far, where that is the epoch that counts."""
 
+MEASURING = ("reported", "tested")
+"""Kinds of events that add rows to the metrics; those of one event are always written together."""
+
 METRIC_SCHEMA = pa.schema(
     [
         ("trial_id", pa.string()),
@@ -132,7 +135,7 @@ class TrialRows:
         else:
             _HANDLERS[kind](self, self.rows[fields["trial"]], time, fields)
         row = self.rows[fields["trial"]]
-        if kind in ("reported", "tested"):
+        if kind in MEASURING:
             self._add_metrics(seq, time, row, fields)
         row["event_seq"] = seq
         self.changed[fields["trial"]] = None

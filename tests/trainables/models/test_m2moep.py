@@ -77,7 +77,7 @@ def _train(model: M2MOEP, optimizer: torch.optim.Optimizer, epochs: range) -> li
 @pytest.mark.parametrize("changes", ARMS)
 def test_every_arm_trains_over_every_kind_of_token(tmp_path: Path, tokens: str, changes: dict[str, object]) -> None:
     """Every parameter that learns gets a gradient, all of it finite, from the first epoch's loss or the second's."""
-    model = _prepared(tmp_path, tokens=tokens, **changes)
+    model = _prepared(tmp_path, **{"tokens": tokens, **changes})
     examples, indices = _examples(), torch.arange(SIZES.n_examples)
     reached: set[str] = set()
     for epoch in (1, 2):
