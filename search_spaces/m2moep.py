@@ -56,7 +56,7 @@ def suggest(trial: Asker) -> dict[str, object]:
         # One expert is no mixture (the ablation has it); eight is as many as 8,000 windows can tell apart.
         "n_experts": trial.suggest_int("n_experts", 2, 8),
         # Half to twice the published width; all of it is paid for once per expert, direction and step size: eight
-        # experts of 128 in three layers take twenty times as long an epoch as the published ones, and the narrowest won on
+        # experts of 128 in three layers take twenty times as long as the published ones, and the narrowest won on
         # ETTh1 and on a Bitbrains trace. More is searched by --range d_model=16,32,64,128 --range n_layers=1..3.
         "d_model": trial.suggest_categorical("d_model", (16, 32, 64)),
         "d_state": trial.suggest_categorical("d_state", (8, 16, 32)),
