@@ -119,9 +119,8 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, run: Callable[[_Options], int], says: str, *, study: str | None = _ANYWHERE) -> _OneLineParser:
-        command: _OneLineParser = commands.add_parser(
-            name, help=says.replace("%", "%%"), description=f"{says[0].upper()}{says[1:]}."
-        )
+        description = f"{says[0].upper()}{says[1:]}."
+        command: _OneLineParser = commands.add_parser(name, help=says.replace("%", "%%"), description=description)
         command.set_defaults(run=run)
         if study is not None:
             command.add_argument("study", metavar="STUDY", help=study)

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.trial_table import trial_columns
+from analysis.trial_table import TrialRows, trial_columns
+from cluster.events import read_events
+from cluster.recorder import SegmentWriter
 
 PUBLISHED = {"window": 16, "learning_rate": 0.001, "clip": None, "gate": "mixed", "ratio": 0.7}
 BASE: dict[str, Any] = {
@@ -418,3 +420,19 @@ def complete() -> Callable[[StudyBuilder], StudyBuilder]:
 def metric() -> Callable[..., dict[str, dict[str, float]]]:
     """All metrics of a test, around one value by series."""
     return one_metric
+
+
+@pytest.fixture
+def write_segments() -> Callable[[Path], Path]:
+    """Write a study's segments as a driver does that has news for its readers every few events."""
+    return in_segments
+
+
+def in_segments(folder: Path, *, every: int = 20) -> Path:
+    writer = SegmentWriter(folder, TrialRows(json.loads((folder / "study.json").read_text())))
+    for event in read_events(folder / "events"):
+        writer.replay(event)
+        if event.seq % every == 0:
+            writer.flush()
+    writer.close()
+    return folder
