@@ -111,7 +111,7 @@ SPACE = SearchSpace(
     suggest=suggest,
     defaults=PUBLISHED,
     data="sample_prices",
-    trials=24,
-    max_epochs=6,
+    trials=20,
+    max_epochs=5,
     factors=FACTORS,
 )
