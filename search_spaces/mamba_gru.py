@@ -111,7 +111,7 @@ SPACE = SearchSpace(
     suggest=suggest,
     defaults=PUBLISHED,
     data="sample_prices",
-    trials=20,
+    trials=12,
     max_epochs=5,
     factors=FACTORS,
 )
