@@ -167,8 +167,12 @@ def test_workers_share_the_data_without_a_copy(local_ray: None) -> None:
     assert set(flags) == {(False, False)}
 
 
-def test_a_full_disk_ends_the_driver_and_loses_nothing(finished: StudyResult, local_ray: None, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_driver_and_loses_nothing(
+    finished: StudyResult, local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A limit on the size of the driver's files stands in for a full disk; then there is room again."""
+    # The log shall meet the limit, after some trials; a segment of this many columns would meet it at once.
+    monkeypatch.setattr(recorder, "SHORTEST_WAIT_S", 1e6)
     spec = dataclasses.replace(SPEC, trials=24, max_epochs=1)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
