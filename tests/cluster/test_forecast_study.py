@@ -76,7 +76,7 @@ def test_the_space_decides_what_the_user_leaves_open() -> None:
     ("changes", "message"),
     [
         ({"data": "sample"}, r"^unknown data set 'sample'; known are 'sample_workload'"),
-        ({"fixed": {"lookback": 1670}}, r"^`lookback` is 1670, but the train part of series 'web-1' has 1680 steps"),
+        ({"fixed": {"lookback": 1030}}, r"^`lookback` is 1030, but the train part of series 'web-1' has 1050 steps"),
         ({"ranges": {"lookback": "96,2000"}}, r"^`lookback` is 2000, but the train part"),
         ({"objective": "labelled_event_f1"}, r"^there is no objective 'labelled_event_f1' for forecasting"),
     ],
