@@ -11,6 +11,7 @@ References:
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -156,7 +157,7 @@ class _Layer(nn.Module):
         return listed
 
 
-class _Blend(nn.Module):
+class _Blend(nn.Module, ABC):
     """``s m + (1 - s) g`` for the branches' outputs ``[1, B, L, M]``, with a weight ``s`` in [0, 1]."""
 
     def __init__(self) -> None:
@@ -179,9 +180,9 @@ class _Blend(nn.Module):
     def undecayed(self) -> list[nn.Parameter]:
         return []
 
+    @abstractmethod
     def _weigh(self, inputs: Tensor, mamba: Tensor, min_gru: Tensor) -> Tensor:
         """Return ``s`` in a shape that fits the outputs."""
-        raise NotImplementedError
 
 
 class _FixedBlend(_Blend):
