@@ -1,6 +1,7 @@
 """A run: one configuration trained on one series under one seed, epoch by epoch."""
 
 import copy
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from trainables.artifacts import Artifacts
 from trainables.checkpoints import BadCheckpointError
 from trainables.models.base import Family, Model, ModelConfig
 from trainables.tasks.base import Objective, Task
-from trainables.training import Pace, Precision, torch_generator, train_epoch
+from trainables.training import DivergedError, Pace, Precision, torch_generator, train_epoch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,9 +96,13 @@ class Run:
             self.kept = dict(self.metrics)
 
     def validate(self, names: Collection[str]) -> None:
-        """Validate the epoch that was just trained, and keep it if it is the one that counts."""
+        """Validate the epoch that was just trained, and keep it if it is the one that counts.
+
+        Raises:
+            DivergedError: If the objective became NaN or infinite, however good an earlier epoch was.
+        """
         found = self.setting.task.validate(
-            self._predictor(), self.series, config=self.setting.config, names=names, device=self.setting.device
+            self.predictor(), self.series, config=self.setting.config, names=names, device=self.setting.device
         )
         self.metrics |= found | self.model.measures()
         self._keep_if_it_counts()
@@ -109,7 +114,7 @@ class Run:
 
     def predictor(self) -> Any:
         """Make a predictor of the model as it is."""
-        return self._predictor()
+        return self.setting.task.predictor(self.model, self.setting.config, self.series)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint must hold to go on as if nothing had happened."""
@@ -138,15 +143,14 @@ class Run:
         except (KeyError, RuntimeError, ValueError) as error:
             raise BadCheckpointError(f"it does not fit: {error}") from error
 
-    def _predictor(self) -> Any:
-        return self.setting.task.predictor(self.model, self.setting.config, self.series)
-
     def _keep_if_it_counts(self) -> None:
         objective = self.setting.objective
         if objective.epoch == "last" or objective.name not in self.metrics:
             self.kept = dict(self.metrics)
             return
         value = self.metrics[objective.name]
+        if not math.isfinite(value):
+            raise DivergedError(f"the objective {objective.name} became {value} in epoch {self.epoch}")
         best = self.kept.get(objective.name)
         if best is None or (value > best if objective.direction == "maximize" else value < best):
             self.kept, self._waited = dict(self.metrics), 0

@@ -11,6 +11,7 @@ from trainables.models.dlinear import FAMILY
 from trainables.run import Run, Setting
 from trainables.tasks.base import StudyData
 from trainables.tasks.forecast import ForecastTask
+from trainables.training import DivergedError
 
 CPU = torch.device("cpu")
 TASK = ForecastTask()
@@ -65,6 +66,17 @@ def test_it_is_over_when_patience_ends(data: StudyData) -> None:
     best = values.index(min(values))
     assert len(values) == best + 3 < 12  # two epochs without a better one
     assert len(_train(_run(data, learning_rate=0.3, patience=None), 12)) == 12
+
+
+def test_an_epoch_that_cannot_be_judged_fails_however_good_an_earlier_one_was(data: StudyData) -> None:
+    run = _run(data)
+    _train(run, 1)
+    run.train()
+    with torch.no_grad():
+        for parameter in run.model.parameters():
+            parameter.fill_(float("nan"))
+    with pytest.raises(DivergedError, match="the objective val_mse became nan in epoch 2"):
+        run.validate(["val_mse"])
 
 
 @pytest.mark.parametrize("after", [1, 4])

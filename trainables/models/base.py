@@ -211,8 +211,6 @@ class Family:
     """``build(config, sizes, generator)``: the module with weights drawn from the generator (on the CPU)."""
     kernel: Callable[[torch.device], str]
     """Which implementation of its heavy operations runs on a device, for the trial's row."""
-    measures: tuple[str, ...] = ()
-    """Names of :meth:`Model.measures`; one that ends in ``*`` stands for all that begin so."""
 
 
 def column_types(config: type[ModelConfig]) -> dict[str, str]:

@@ -247,17 +247,4 @@ FAMILY = Family(
     config=M2MOEPConfig,
     build=M2MOEP,
     kernel=scan_backend,
-    measures=(
-        "expert_usage_*",
-        "expert_top1_share_*",
-        "label_agreement",
-        "label_changes",
-        "labelled_share",
-        "triplet_violations",
-        "loss_weight_*",
-        "forecast_loss",
-        "triplet_loss",
-        "balance_loss",
-        "likelihood_loss",
-    ),
 )

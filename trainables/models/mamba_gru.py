@@ -320,5 +320,4 @@ FAMILY = Family(
     config=MambaGRUConfig,
     build=MambaGRU,
     kernel=scan_backend,
-    measures=("alpha", "alpha_*"),
 )
