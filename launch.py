@@ -62,6 +62,10 @@ def _run(settings: dict[str, Any]) -> int:
         return _print_spaces()
     if name := settings.pop("describe", None):
         return _print_description(name)
+    if "from_study" in settings and "space" not in settings:
+        from cluster.study_file import read_study
+
+        settings["space"] = read_study(Path(settings["from_study"]))["space"]
     if "resume" not in settings and "space" not in settings:
         raise ValueError(
             "nothing to do: give --space NAME to search (python launch.py --space lightmmoe), --resume FOLDER to go on "
@@ -86,14 +90,16 @@ def _run_study(settings: dict[str, Any]) -> int:
         return (*make_watchers(*study), report.of(study[2]))
 
     if "resume" in settings:
-        more = {name: settings.pop(name) for name in ("trials", "check_objective") if name in settings}
+        more = {name: settings.pop(name) for name in ("trials", "check_objective", "add_seeds") if name in settings}
         folder = settings.pop("resume")
         if settings:
             raise ValueError(
                 f"--{next(iter(settings)).replace('_', '-')} cannot be given with --resume: a study's question is "
-                "fixed; only --trials, --check-objective and where it runs may change"
+                "fixed; only --trials, --check-objective, --add-seeds and where it runs may change"
             )
         result = resume_study(folder, resources=resources, observers=watch, **more)
+    elif "add_seeds" in settings:
+        raise ValueError("`--add-seeds` goes on with an ablation; name its folder by --resume")
     else:
         place = _take(settings, ["name", "results"])
         dry_run = settings.pop("dry_run", False)
@@ -200,7 +206,7 @@ def _print_description(name: str) -> int:
 
 def _print_dry_run(spec: Any, resources: Any) -> int:
     from cluster.describe import describe_study
-    from cluster.study import resolve
+    from cluster.resolution import resolve
 
     print("\n".join(describe_study(resolve(spec), resources)))
     return EXIT_DONE
@@ -209,7 +215,8 @@ def _print_dry_run(spec: Any, resources: Any) -> int:
 def _make_parser() -> argparse.ArgumentParser:
     parser = _OneLineParser(
         prog="launch.py",
-        description="Search the hyperparameters of a time-series model, confirm the best on fresh seeds, and report.",
+        description="Search the hyperparameters of a time-series model, confirm the best on fresh seeds, and report; "
+        "or measure which of its parts earn their place.",
         epilog="To begin: python launch.py --space lightmmoe   (built-in sample series, no download)",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
@@ -292,6 +299,8 @@ def _make_parser() -> argparse.ArgumentParser:
 
     confirm.add_argument("--check-seeds", type=int, metavar="S", help="seeds for each of them, averaged (1)")
 
+    _add_ablation(parser)
+
     where = parser.add_argument_group("where and with what")
     where.add_argument("--resume", metavar="FOLDER", help="go on with a study after a crash, a kill or Ctrl-C")
     where.add_argument("--config", metavar="FILE", help="a study in a YAML file, keys named as flags; flags win")
@@ -313,6 +322,46 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_ablation(parser: argparse.ArgumentParser) -> None:
+    ablate = parser.add_argument_group("which parts earn their place")
+    ablate.add_argument(
+        "--ablate",
+        type=_split,
+        metavar="all|FACTOR,...",
+        help="instead of a search, compare a base with itself changed in one respect at a time, seed by seed; factors "
+        "and their levels: --describe SPACE",
+    )
+    ablate.add_argument(
+        "--from",
+        dest="from_study",
+        metavar="FOLDER",
+        help="the base is this study's winner, and its data and settings are taken over (the published configuration)",
+    )
+    ablate.add_argument("--seeds", type=int, metavar="S", help="seeds of every arm (5)")
+    ablate.add_argument(
+        "--retune",
+        type=int,
+        metavar="TRIALS",
+        help="also give each component's arms, and the base, searches of so many trials of their own (0: none)",
+    )
+    ablate.add_argument("--searches", type=int, metavar="K", help="independent searches of each re-tuned arm (3)")
+    ablate.add_argument(
+        "--factorial", type=_split, metavar="FACTOR,FACTOR,...", help="also combine the levels of these in every way"
+    )
+    ablate.add_argument(
+        "--path", action="store_true", help="also walk from the published configuration to the base, step by step (no)"
+    )
+    ablate.add_argument(
+        "--region", metavar="VALUE|PERCENT%", help="differences that do not matter (0.01 of a score, 1%% of an error)"
+    )
+    ablate.add_argument(
+        "--looks", type=int, metavar="L", help="how often the result may be looked at, each time with more seeds (3)"
+    )
+    ablate.add_argument(
+        "--add-seeds", type=int, metavar="N", help="with --resume: so many more seeds for a finished ablation"
+    )
+
+
 class _OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, like every other wrong input."""
 
@@ -325,10 +374,10 @@ def _read_study_file(path: Path) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} must hold settings as NAME: VALUE; see examples/")
     settings = {str(name).replace("-", "_"): value for name, value in content.items()}
-    for flag, name in (("set", "fixed"), ("range", "ranges")):
+    for flag, name in (("set", "fixed"), ("range", "ranges"), ("from", "from_study")):
         if flag in settings:
             settings[name] = settings.pop(flag)
-    for name in ("series", "target"):
+    for name in ("series", "target", "ablate", "factorial"):
         if isinstance(settings.get(name), str):
             settings[name] = _split(settings[name])
     if isinstance(settings.get("enqueue"), str):

@@ -71,9 +71,7 @@ def study_records(study: Mapping[str, Any]) -> bytes:
         time_created_secs=created,
         hparam_infos=[
             _describe_choices("stage", STAGES),
-            _describe_choices(
-                "arm", ("search", "candidate", "published", VARIANT, "random_configuration", *study["baselines"])
-            ),
+            _describe_choices("arm", _list_arms(study)),
             *(_describe_parameter(parameter, study["columns"]) for parameter in study["parameters"]),
         ],
         metric_infos=[
@@ -82,6 +80,17 @@ def study_records(study: Mapping[str, Any]) -> bytes:
         ],
     )
     return _file_start(created) + _record(created, 0, [_hparams_value(metadata.EXPERIMENT_TAG, experiment=experiment)])
+
+
+def _list_arms(study: Mapping[str, Any]) -> tuple[str, ...]:
+    """List what ``arm`` may be in a study."""
+    ablation = study.get("ablation")
+    if not ablation:
+        return ("search", "candidate", "published", VARIANT, "random_configuration", *study["baselines"])
+    cells = ablation["factorial"]["cells"] if ablation["factorial"] else ()
+    combined = (" ".join(f"{factor}={level}" for factor, level in cell["levels"].items()) for cell in cells)
+    names = ("base", *(arm["name"] for arm in ablation["arms"]), *combined, *study["baselines"])
+    return tuple(dict.fromkeys(names))
 
 
 class TrialRecords:

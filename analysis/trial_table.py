@@ -149,6 +149,8 @@ class TrialRows:
             "space": study["space"],
             "stage": fields["stage"],
             "arm": fields["arm"],
+            "factor": fields.get("factor"),
+            "level": fields.get("level"),
             "block": fields["block"],
             "status": "RUNNING",
             "source": fields["source"],

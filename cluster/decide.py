@@ -6,82 +6,18 @@ them as events, and the next look sees them done.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
+from cluster.actions import Action, Ask, Create, Done, Draw, Record, Run, Wait
+from cluster.decide_ablation import ablate, look
+from cluster.handing_out import hand_out, of_stage
 from cluster.plan import Config, PhaseName
-from cluster.state import Stage, StudyState, Trial
+from cluster.state import StudyState, Trial
 from trainables.seeding import stage_seed
-from trainables.segment import Work
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ask:
-    """Begin a search trial: with the given configuration, else with one that the sampler proposes."""
-
-    number: int
-    config: Config | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Draw:
-    """Begin a trial that checks the objective, with a configuration drawn at random."""
-
-    number: int
-    """Of the trial."""
-    index: int
-    """Of the configuration, which may have several seeds."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Create:
-    """Begin a trial whose configuration is known."""
-
-    trial_id: str
-    stage: Stage
-    arm: str
-    number: int
-    config: Config
-    seed: int
-    block: int | None
-    series: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
-    """Hand a trial to a worker."""
-
-    trial_id: str
-    work: Work
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
-    """Put an event on record that follows from those before it."""
-
-    kind: str
-    fields: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wait:
-    """Nothing can begin before a worker reports."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Done:
-    """Nothing is left to do."""
-
-    failure: str = ""
-    """Why the study has no answer; empty where it has one."""
-
 
 VARIANT_ARM = "published_variant"
 """Arm of the published configuration with another preparation of the data."""
 CHECK_ARM = "random_configuration"
 """Arm of the trials that check the objective."""
-
-Action = Ask | Draw | Create | Run | Record | Wait | Done
 
 
 def next_action(state: StudyState) -> Action:
@@ -117,8 +53,8 @@ def confirmed_trials(state: StudyState) -> dict[str, list[Trial]]:
 
 
 def _search(state: StudyState) -> Action | None:
-    unfinished = _of_stage(state, state.unfinished, "search")
-    if (action := _hand_out(unfinished, "train")) is not None:
+    unfinished = of_stage(state, state.unfinished, "search")
+    if (action := hand_out(unfinished, "train")) is not None:
         return action
     if state.n_asked < state.n_trials and not state.exhausted:
         listed = state.plan.listed
@@ -131,7 +67,7 @@ def _search(state: StudyState) -> Action | None:
 
 def _confirm(state: StudyState) -> Action | None:
     action = _confirm_these(state, _candidates(state))
-    if action is None and _of_stage(state, state.unfinished, "confirm"):
+    if action is None and of_stage(state, state.unfinished, "confirm"):
         return Wait()
     return action
 
@@ -140,7 +76,7 @@ def _confirm_these(state: StudyState, candidates: Mapping[str, Config]) -> Run |
     """Begin or continue confirmations, as far as configurations are given and wanted."""
     if state.plan.confirm_top == 0:
         return None
-    if (action := _hand_out(_of_stage(state, state.unfinished, "confirm"), "train")) is not None:
+    if (action := hand_out(of_stage(state, state.unfinished, "confirm"), "train")) is not None:
         return action
     # Seed by seed, so that every candidate has as many as the others when a study is interrupted.
     existing = {(trial.config_hash, trial.seed) for trial in state.of_stage("confirm")}
@@ -156,7 +92,7 @@ def _confirm_these(state: StudyState, candidates: Mapping[str, Config]) -> Run |
                     number=number,
                     config=config,
                     seed=seed,
-                    block=block,
+                    block=f"seed-{block}",
                     series=state.plan.all_series,
                 )
     return None
@@ -176,10 +112,10 @@ def _test(state: StudyState) -> Action | None:
     if not state.test_opened:
         return Record(kind="test_opened")
     untested = [trial for trial in _to_be_tested(state) if not trial.tested]
-    if (action := _hand_out(untested, "test")) is not None:
+    if (action := hand_out(untested, "test")) is not None:
         return action
-    baselines = _of_stage(state, state.unfinished, "baseline")
-    if (action := _hand_out(baselines, "baseline")) is not None:
+    baselines = of_stage(state, state.unfinished, "baseline")
+    if (action := hand_out(baselines, "baseline")) is not None:
         return action
     if (create := _next_baseline(state)) is not None:
         return create
@@ -189,9 +125,9 @@ def _test(state: StudyState) -> Action | None:
 def _check(state: StudyState) -> Action | None:
     """Measure how well the objective ranks test scores, on random configurations at full fidelity."""
     trials = list(state.of_stage("validity"))
-    training = _of_stage(state, state.unfinished, "validity")
+    training = of_stage(state, state.unfinished, "validity")
     untested = [trial for trial in trials if trial.status == "COMPLETED" and not trial.tested]
-    if (action := _hand_out(untested, "test") or _hand_out(training, "train")) is not None:
+    if (action := hand_out(untested, "test") or hand_out(training, "train")) is not None:
         return action
     if (begin := _next_check(state, trials)) is not None:
         return begin
@@ -211,7 +147,7 @@ def _next_check(state: StudyState, trials: list[Trial]) -> Draw | Create | None:
             number=number,
             config=trials[-1].config,
             seed=seed,
-            block=further,
+            block=f"seed-{further}",
             series=state.plan.all_series,
         )
     return Draw(number=number, index=index) if index < state.n_checks and not state.checks_exhausted else None
@@ -223,26 +159,26 @@ def check_name(number: int) -> str:
 
 
 def _next_baseline(state: StudyState) -> Create | None:
-    number = sum(1 for _ in state.of_stage("baseline"))
-    wanted = [
-        (name, block)
-        for name in state.plan.baselines
+    existing = {(trial.arm, trial.block) for trial in state.of_stage("baseline")}
+    for name in state.plan.baselines:
         # What draws nothing at random needs no second seed.
-        for block in range(max(1, state.plan.confirm_seeds) if name == "random" else 1)
-    ]
-    if number == len(wanted):
-        return None
-    name, block = wanted[number]
-    return Create(
-        trial_id=f"baseline-{number:04d}",
-        stage="baseline",
-        arm=name,
-        number=number,
-        config={},
-        seed=stage_seed(state.plan.seed, "baseline", block),
-        block=block,
-        series=state.plan.all_series,
-    )
+        for seed in range(_n_baseline_seeds(state) if name == "random" else 1):
+            if (name, f"seed-{seed}") not in existing:
+                return Create(
+                    trial_id=f"baseline-{len(existing):04d}",
+                    stage="baseline",
+                    arm=name,
+                    number=len(existing),
+                    config={},
+                    seed=stage_seed(state.plan.seed, "baseline", seed),
+                    block=f"seed-{seed}",
+                    series=state.plan.all_series,
+                )
+    return None
+
+
+def _n_baseline_seeds(state: StudyState) -> int:
+    return state.n_seeds if state.plan.ablation is not None else max(1, state.plan.confirm_seeds)
 
 
 def _candidates(state: StudyState) -> dict[str, Config]:
@@ -308,6 +244,9 @@ def _winner(state: StudyState) -> str | None:
 
 
 def _to_be_tested(state: StudyState) -> Iterable[Trial]:
+    if state.plan.ablation is not None:
+        ablated = (*state.of_stage("ablate_frozen"), *state.of_stage("ablate_retuned"))
+        return [trial for trial in ablated if trial.status == "COMPLETED"]
     if state.plan.confirm_top > 0:
         groups = confirmed_trials(state)
         return [trial for trials in groups.values() for trial in trials if trial.status == "COMPLETED"]
@@ -325,22 +264,12 @@ def _final_score(state: StudyState, trial: Trial) -> float:
     return state.score(trial.value)
 
 
-def _of_stage(state: StudyState, names: Iterable[str], stage: Stage) -> list[Trial]:
-    return [trial for name in names if (trial := state.trials[name]).stage == stage]
-
-
-def _hand_out(trials: Iterable[Trial], work: Work) -> Run | None:
-    """Continue a trial that nobody works on: it is new, or its driver or worker died."""
-    for trial in trials:
-        if trial.handed_out is None:
-            return Run(trial_id=trial.trial_id, work=work)
-    return None
-
-
 _PHASES: dict[PhaseName, Callable[[StudyState], Action | None]] = {
     "search": _search,
     "confirm": _confirm,
     "select": _select,
+    "ablate": ablate,
     "test": _test,
     "check": _check,
+    "look": look,
 }

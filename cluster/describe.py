@@ -4,8 +4,11 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
+from cluster.ablation_in_words import describe_ablation
+from cluster.plan import count_runs
+from cluster.resolution import ResolvedStudy
 from cluster.rungs import expected_epochs
-from cluster.study import ResolvedStudy, Resources
+from cluster.study import Resources
 from search_spaces.ablation import Factor
 from search_spaces.distributions import format_value
 from search_spaces.space import Restricted, SearchSpace
@@ -36,7 +39,7 @@ def describe_space(space: SearchSpace) -> list[str]:
 
 def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
     """Describe a study as it would run, without running it: question, ranges, rungs, resources and cost."""
-    spec, data, plan = resolved.spec, resolved.data, resolved.plan
+    spec, data = resolved.spec, resolved.data
     return [
         f"space       {spec.space} ({resolved.restricted.identity()})",
         f"data        {spec.data}: {', '.join(data.series)} ({data.data_hash})",
@@ -44,6 +47,16 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"objective   {data.objective.direction} {data.objective.name}: {data.objective.description}",
         f"            on {', '.join(data.objective_series)}; tested on {', '.join(data.test_series) or 'nothing'}",
         *([f"            {data.objective.evidence.in_words()}"] if data.objective.evidence is not None else []),
+        *(_describe_search(resolved) if resolved.ablation is None else describe_ablation(resolved.ablation, spec)),
+        "",
+        *(_describe_ranges(resolved) if resolved.ablation is None or spec.retune else []),
+        *_describe_cost(resolved, resources),
+    ]
+
+
+def _describe_search(resolved: ResolvedStudy) -> list[str]:
+    spec, plan = resolved.spec, resolved.plan
+    return [
         f"search      {resolved.n_trials} trials, {spec.sampler} sampler, seed {spec.seed}; "
         f"{len(plan.listed)} listed ones come first",
         f"confirm     the best {spec.confirm_top} and the published configuration"
@@ -54,13 +67,11 @@ def describe_study(resolved: ResolvedStudy, resources: Resources) -> list[str]:
         f"seeds of each: {spec.check_seeds}"
         if spec.check_objective
         else "check       nothing: how well the objective ranks test scores will not be measured",
-        "",
-        *_describe_parameters(resolved.restricted),
-        "",
-        *_describe_rungs(resolved),
-        "",
-        *_describe_cost(resolved, resources),
     ]
+
+
+def _describe_ranges(resolved: ResolvedStudy) -> list[str]:
+    return [*_describe_parameters(resolved.restricted), "", *_describe_rungs(resolved), ""]
 
 
 def _describe_variant(resolved: ResolvedStudy) -> str:
@@ -83,6 +94,7 @@ def _describe_levels(factor: Factor) -> str:
     levels = []
     for level in factor.levels:
         expected = "" if level.expected is None else f" [{level.expected:+g}]"
+        expected += f" (by {level.widened})" if level.widened else ""
         levels.append(f"{level.name}{'' if level.changes else '*'}{expected}")
     return ", ".join(levels)
 
@@ -107,18 +119,28 @@ def _describe_cost(resolved: ResolvedStudy, resources: Resources) -> list[str]:
     first = data.series[plan.search_series[0]]
     epoch_s = seconds_per_epoch(resolved.family, config, first, resolved.task, n_threads=resources.cpus_per_trial)
     per_trial = expected_epochs(plan.rungs, reduction_factor=spec.reduction_factor, max_epochs=plan.max_epochs)
-    search_s = resolved.n_trials * per_trial * len(plan.search_series) * epoch_s
-    confirmed = (spec.confirm_top + 1) * spec.confirm_seeds if spec.confirm_top else 0
+    searched_s = per_trial * len(plan.search_series) * epoch_s
     full_s = plan.max_epochs * len(plan.all_series) * epoch_s
     where = resources.address or "this machine"
     return [
         f"resources   {resources.cpus_per_trial} CPUs and {resources.gpus_per_trial:g} GPUs a trial, on {where}",
         f"cost        about {epoch_s:.2f} s an epoch and series here (published configuration, {first.name}); "
         f"{per_trial:.1f} epochs a trial expected",
-        f"            search {search_s / 60:.1f}, confirmation {confirmed * full_s / 60:.1f} and check "
-        f"{spec.check_objective * spec.check_seeds * full_s / 60:.1f} trial-minutes, "
+        f"            {_describe_phases_cost(resolved, searched_s, full_s)} trial-minutes, "
         "to be divided by the trials at a time; configurations that cost more than the published one add to it",
     ]
+
+
+def _describe_phases_cost(resolved: ResolvedStudy, searched_s: float, full_s: float) -> str:
+    spec = resolved.spec
+    if resolved.ablation is not None:
+        runs, searched = count_runs(resolved.ablation.plan, spec.seeds)
+        return f"searches {searched * searched_s / 60:.1f} and runs {runs * full_s / 60:.1f}"
+    confirmed = (spec.confirm_top + 1) * spec.confirm_seeds if spec.confirm_top else 0
+    return (
+        f"search {resolved.n_trials * searched_s / 60:.1f}, confirmation {confirmed * full_s / 60:.1f} and check "
+        f"{spec.check_objective * spec.check_seeds * full_s / 60:.1f}"
+    )
 
 
 def _describe_sizes(space: SearchSpace) -> str:

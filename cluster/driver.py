@@ -8,28 +8,33 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-from analysis.trial_table import TrialRows, trial_columns
+from analysis.trial_table import TrialRows
+from cluster.actions import Done
+from cluster.base_study import Base, inherit
 from cluster.checkpoint_budget import CheckpointBudget
-from cluster.decide import Done, next_action
+from cluster.decide import next_action
+from cluster.decide_ablation import search_group
 from cluster.engine import Engine, Finished, Observer
-from cluster.events import Event, EventLog
+from cluster.events import Event, EventLog, read_events
 from cluster.proposer import Proposer
-from cluster.provenance import command_line, describe_code, describe_hardware, describe_versions
+from cluster.proposers import Proposers
+from cluster.provenance import describe_code, describe_versions
 from cluster.recorder import SegmentWriter
+from cluster.resolution import ResolvedStudy, resolve
 from cluster.runtime import check_address, check_gpus, check_precision, connect
-from cluster.study import ResolvedStudy, Resources, StudySpec, check_name, resolve
+from cluster.study import Resources, StudySpec, check_name
+from cluster.study_file import read_study
+from cluster.study_record import describe_study
 from cluster.tuner import run_segments
-from search_spaces.probing import Parameter
-from trainables.models.base import column_types
+from search_spaces.space import Restricted
+from trainables.models.base import check_range
+from trainables.seeding import derive_seed
 from trainables.whole_files import replace_file
-
-STUDY_FORMAT = 1
 
 MakeObservers = Callable[[ResolvedStudy, dict[str, Any], Path, list[Event]], tuple[Observer, ...]]
 """Makes observers of a study's events from the study, its ``study.json``, its folder and the events so far."""
@@ -40,6 +45,8 @@ class Budget(NamedTuple):
 
     trials: int | None
     checks: int | None
+    seeds: int | None = None
+    """Of an ablation's arms."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,15 +85,15 @@ def run_study(
     resources = resources or Resources()
     folder = Path(results) / check_name(name or fresh_name(spec))
     check_folder(folder)
-    resolved = resolve(spec)
+    resolved = resolve(inherit(spec) if spec.from_study else spec)
     check_address(resources.address)
     check_gpus(resources)
-    check_precision(spec.precision, resources)
+    check_precision(resolved.spec.precision, resources)
     study = describe_study(resolved, folder.name)
     # What an existing cluster has room for, only the cluster knows: joined before anything is written.
     with connect(resources) if resources.address else contextlib.nullcontext():
         _begin_folder(folder, study)
-        budget = Budget(resolved.n_trials, spec.check_objective)
+        budget = Budget(resolved.n_trials, spec.check_objective, resolved.n_seeds)
         return _drive(resolved, study, folder, resources, budget, observers, began)
 
 
@@ -95,15 +102,17 @@ def resume_study(
     *,
     trials: int | None = None,
     check_objective: int | None = None,
+    add_seeds: int | None = None,
     resources: Resources | None = None,
     observers: MakeObservers | None = None,
 ) -> StudyResult:
-    """Go on with a study that was interrupted, or give a finished one more trials or a check of its objective.
+    """Go on with a study that was interrupted, or give a finished one more trials, seeds or a check of its objective.
 
     Args:
         path: The study's folder.
         trials: New total of search trials; ``None`` keeps the old one.
         check_objective: New total of random configurations that check the objective; ``None`` keeps the old one.
+        add_seeds: Seeds that every arm of an ablation gets besides those it has.
         resources: What carries it out from now on.
         observers: As in :func:`run_study`.
 
@@ -118,7 +127,12 @@ def resume_study(
     more = {name: value for name, value in asked.items() if value is not None}
     spec = StudySpec.from_dict({**study["spec"], **more})
     # How many trials were first asked for decides what the search begins with, and that stays.
-    resolved = resolve(dataclasses.replace(spec, trials=study["spec"]["trials"]))
+    resolved = resolve(dataclasses.replace(spec, trials=study["spec"]["trials"]), base=_stored_base(study))
+    if resolved.describe_ablation() != study.get("ablation"):
+        raise ValueError(
+            f"the arms of {folder} are no longer those that it compares; go back to the code of commit "
+            f"{study['code']['git_commit']}, or start a new study"
+        )
     if resolved.restricted.identity() != study["space_hash"]:
         raise ValueError(
             f"the search space {study['space']!r} is no longer the one that {folder} searches; go back to the code of "
@@ -127,80 +141,61 @@ def resume_study(
     check_address(resources.address)
     check_gpus(resources)
     check_precision(spec.precision, resources)
-    return _drive(resolved, study, folder, resources, Budget(trials, check_objective), observers, began)
+    budget = Budget(trials, check_objective, _raise_seeds(folder, resolved, add_seeds))
+    return _drive(resolved, study, folder, resources, budget, observers, began)
 
 
-def describe_study(resolved: ResolvedStudy, name: str) -> dict[str, Any]:
-    """Describe a study for its ``study.json``: the question and what is needed to judge the answer."""
-    spec, data, task = resolved.spec, resolved.data, resolved.task
-    return {
-        "format": STUDY_FORMAT,
-        "name": name,
-        "created_at": datetime.now(tz=UTC).isoformat(),
-        "space": spec.space,
-        "space_hash": resolved.restricted.identity(),
-        "family": resolved.family.name,
-        "task": task.name,
-        # Absolute, so that a resume finds the data from wherever it is started.
-        "spec": spec.to_dict() | ({"data_root": str(Path(spec.data_root).resolve())} if spec.data_root else {}),
-        "objective": {
-            "name": data.objective.name,
-            "direction": data.objective.direction,
-            "primary_metric": data.objective.primary_metric,
-            "epoch": data.objective.epoch,
-            "description": data.objective.description,
-            "evidence": data.objective.evidence.in_words() if data.objective.evidence is not None else "",
-        },
-        "objectives": list(task.objectives),
-        "parameters": [_describe_parameter(parameter) for parameter in resolved.restricted.searched],
-        "fixed": {name: resolved.plan.listed[0][name] for name in resolved.restricted.fixed},
-        "rungs": list(resolved.plan.rungs),
-        "published": dict(resolved.plan.published),
-        "preparation": list(resolved.restricted.space.preparation),
-        "series": list(data.series),
-        "objective_series": list(data.objective_series),
-        "test_series": list(data.test_series),
-        "baselines": list(task.baselines),
-        "notes": list(data.notes),
-        "data_hash": data.data_hash,
-        "columns": trial_columns(
-            column_types(resolved.family.config), task.validation_metric_names, task.test_metric_names
-        ),
-        "code": describe_code(),
-        "versions": describe_versions(),
-        "hardware": describe_hardware(),
-        "command": command_line(),
-    }
+def run_ablation(
+    spec: StudySpec,
+    *,
+    name: str | None = None,
+    results: str | Path = "results",
+    resources: Resources | None = None,
+    observers: MakeObservers | None = None,
+) -> StudyResult:
+    """Run a new ablation to its end: of all factors, unless the spec names some.
 
-
-def _describe_parameter(parameter: Parameter) -> dict[str, Any]:
-    """Describe a searched parameter in plain values: ``choices``, or ``low``, ``high`` and ``log``."""
-    distribution = parameter.distribution
-    if isinstance(distribution, CategoricalDistribution):
-        domain: dict[str, Any] = {"choices": list(distribution.choices)}
-    else:
-        assert isinstance(distribution, FloatDistribution | IntDistribution)
-        domain = {"low": distribution.low, "high": distribution.high, "log": distribution.log}
-    absent = {} if parameter.switch is None else {"absent": parameter.switch.absent}
-    return {"name": parameter.name, **domain, **absent, "condition": parameter.condition}
-
-
-def read_study(folder: Path) -> dict[str, Any]:
-    """Read ``study.json``.
+    Args:
+        spec: The question; ``from_study`` names the study whose winner is the base.
+        name: As in :func:`run_study`, like what follows.
+        results: As there.
+        resources: As there.
+        observers: As there.
 
     Raises:
-        ValueError: If the folder holds no study, or one of another format.
+        ValueError: As :func:`run_study` does.
     """
-    path = folder / "study.json"
-    if not path.is_file():
-        raise ValueError(f"{folder} holds no study (no study.json in it); give the folder of a study")
-    try:
-        study: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}; restore it from a copy") from error
-    if study.get("format") != STUDY_FORMAT:
-        raise ValueError(f"{path} has format {study.get('format')!r}, but this version reads format {STUDY_FORMAT}")
-    return study
+    spec = spec if spec.is_ablation else dataclasses.replace(spec, ablate=("all",))
+    return run_study(spec, name=name, results=results, resources=resources, observers=observers)
+
+
+def _stored_base(study: dict[str, Any]) -> Base | None:
+    if not study.get("ablation"):
+        return None
+    stored = {name: study["ablation"]["base"][name] for name in ("label", "config", "is_published", "study")}
+    return Base(**stored)
+
+
+def _raise_seeds(folder: Path, resolved: ResolvedStudy, add_seeds: int | None) -> int | None:
+    """Return the new total of an ablation's seeds; ``None`` leaves it as it is.
+
+    Raises:
+        ValueError: If the study is no ablation, or its result was looked at as often as was declared.
+    """
+    if add_seeds is None:
+        return None
+    check_range("--add-seeds", add_seeds, 1, 1000)
+    if resolved.ablation is None:
+        raise ValueError(f"`--add-seeds` is for ablations, but {folder} is none; use --trials for a longer search")
+    events = read_events(folder / "events")
+    looks = sum(event.kind == "looked" for event in events)
+    if looks >= resolved.ablation.plan.looks:
+        raise ValueError(
+            f"{folder} declared {resolved.ablation.plan.looks} looks at its result and they are spent: more seeds now "
+            "would be testing until something shows; start a new ablation with more --seeds, or with more --looks"
+        )
+    total: int = max((event.fields["seeds"] for event in events if event.kind == "budget"), default=0)
+    return total + add_seeds
 
 
 def fresh_name(spec: StudySpec) -> str:
@@ -256,7 +251,7 @@ def _drive(
             log=log,
             plan=resolved.plan,
             restricted=resolved.restricted,
-            proposer=_make_proposer(resolved),
+            proposers=_make_proposers(resolved),
             folder=folder.absolute(),  # workers have a working directory of their own
             full_test=resolved.spec.full_test,
             precision=resolved.spec.precision,
@@ -284,10 +279,23 @@ def _drive(
         return StudyResult(folder=folder, reason=reason, failure=finished.failure, seconds=seconds)
 
 
-def _make_proposer(resolved: ResolvedStudy) -> Proposer:
+def _make_proposers(resolved: ResolvedStudy) -> Proposers:
+    """Make the study's sampler, and one for each search of each re-tuned arm: search k has one seed for all arms."""
+    plan = resolved.plan.ablation
+    groups = {
+        search_group(arm.name, search): partial(
+            _make_proposer, resolved, resolved.restrict_to(arm), derive_seed(resolved.spec.seed, "tune", search)
+        )
+        for arm in (plan.retuned if plan else ())
+        for search in range(plan.searches if plan else 0)
+    }
+    return Proposers(_make_proposer(resolved, resolved.restricted, resolved.spec.seed), groups=groups)
+
+
+def _make_proposer(resolved: ResolvedStudy, restricted: Restricted, seed: int) -> Proposer:
     return Proposer(
-        resolved.restricted,
-        seed=resolved.spec.seed,
+        restricted,
+        seed=seed,
         sampler=resolved.spec.sampler,
         maximize=resolved.plan.maximize,
         canonical=resolved.canonical,
@@ -323,8 +331,9 @@ def _open_session(engine: Engine, resolved: ResolvedStudy, study: dict[str, Any]
     engine.put("session", fields)
     trials = state.n_trials if budget.trials is None else budget.trials
     checks = state.n_checks if budget.checks is None else budget.checks
-    if (trials, checks) != (state.n_trials, state.n_checks):
-        engine.put("budget", {"trials": trials, "checks": checks})
+    seeds = state.n_seeds if budget.seeds is None else budget.seeds
+    if (trials, checks, seeds) != (state.n_trials, state.n_checks, state.n_seeds):
+        engine.put("budget", {"trials": trials, "checks": checks, "seeds": seeds})
 
 
 def _run_to_end(engine: Engine, resolved: ResolvedStudy, resources: Resources) -> Finished:

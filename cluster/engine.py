@@ -1,4 +1,4 @@
-"""The engine: the log, the state it adds up to, and the proposer, moved forward one event at a time.
+"""The engine: the log, the state it adds up to, and the proposers, moved forward one event at a time.
 
 Whoever carries actions out calls :meth:`Engine.next_segment` for work and :meth:`Engine.report` with what came of it.
 Nothing here knows Ray: a loop in a test drives a whole study.
@@ -9,29 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from cluster.decide import (
-    CHECK_ARM,
-    VARIANT_ARM,
-    Ask,
-    Create,
-    Done,
-    Draw,
-    Record,
-    Run,
-    Wait,
-    check_name,
-    decision,
-    next_action,
-)
+from cluster.actions import Ask, Create, Done, Draw, Record, Run, Tune, Wait
+from cluster.decide import CHECK_ARM, VARIANT_ARM, check_name, decision, next_action
 from cluster.events import Event, EventLog
 from cluster.plan import Config, Plan
-from cluster.proposer import ExhaustedError, Proposer
-from cluster.state import MOST_LOSSES, StudyState, Trial, Verdict
+from cluster.proposer import ExhaustedError
+from cluster.proposers import MAIN_SEARCH, Proposers
+from cluster.state import MOST_LOSSES, Stage, StudyState, Trial, Verdict
 from search_spaces.space import Restricted
 from trainables.checkpoints import checkpoint_path
 from trainables.seeding import stage_seed
 from trainables.segment import Segment
 from trainables.training import Precision
+
+_IN_BLOCKS: tuple[Stage, ...] = ("confirm", "ablate_frozen", "ablate_retuned")
+"""Stages whose trials share their seed with those that they are compared with."""
 
 
 class Observer(Protocol):
@@ -61,7 +53,7 @@ class Engine:
         log: EventLog,
         plan: Plan,
         restricted: Restricted,
-        proposer: Proposer,
+        proposers: Proposers,
         folder: Path,
         full_test: bool,
         precision: Precision,
@@ -74,7 +66,7 @@ class Engine:
             log: The study's log, open.
             plan: What decides besides the log.
             restricted: The space, to know which parameters count in a configuration.
-            proposer: Proposes configurations; freshly made.
+            proposers: Propose configurations; freshly made.
             folder: The study's folder, where workers keep checkpoints and predictions.
             full_test: Whether tests also state metrics on the whole published test part.
             precision: What models are trained in.
@@ -82,7 +74,7 @@ class Engine:
             observers: Told of every event from now on.
         """
         self.state = StudyState(plan)
-        self._log, self._plan, self._restricted, self._proposer = log, plan, restricted, proposer
+        self._log, self._plan, self._restricted, self._proposers = log, plan, restricted, proposers
         self._folder, self._full_test, self._gpus = folder, full_test, gpus_per_trial
         self._precision = precision
         self._observers = observers
@@ -168,9 +160,9 @@ class Engine:
 
     def _apply(self, event: Event) -> None:
         self.state.apply(event)
-        self._proposer.apply(event)
+        self._proposers.apply(event)
 
-    def _carry_out(self, action: Ask | Draw | Create | Record) -> None:
+    def _carry_out(self, action: Ask | Tune | Draw | Create | Record) -> None:
         if isinstance(action, Record):
             self.put(action.kind, action.fields)
         elif isinstance(action, Create):
@@ -178,13 +170,17 @@ class Engine:
                 trial_id=action.trial_id,
                 stage=action.stage,
                 arm=action.arm,
+                factor=action.factor,
+                level=action.level,
                 number=action.number,
                 source="plan",
                 config=action.config,
                 seed=action.seed,
-                block=None if action.block is None else f"seed-{action.block}",
+                block=action.block,
                 series=action.series,
             )
+        elif isinstance(action, Tune):
+            self._tune(action)
         elif isinstance(action, Draw):
             self._draw(action)
         else:
@@ -196,7 +192,8 @@ class Engine:
             source = self._source_of(config)
         else:
             try:
-                config, _ = self._proposer.propose(action.number, self.state.searched)
+                tried = self.state.searched.get(MAIN_SEARCH, set())
+                config, _ = self._proposers.main.propose(action.number, tried)
                 source = "sampler"
             except ExhaustedError:
                 self.put("exhausted", {"stage": "search", "after": self.state.n_asked})
@@ -213,6 +210,32 @@ class Engine:
             series=self._plan.search_series,
         )
 
+    def _tune(self, action: Tune) -> None:
+        arm, block = action.group
+        if action.config is not None:
+            config, source = dict(action.config), "plan"
+        else:
+            try:
+                tried = self.state.searched.get(action.group, set())
+                config, _ = self._proposers.of(action.group).propose(action.number, tried)
+                source = "sampler"
+            except ExhaustedError:
+                self.put("exhausted", {"stage": "search", "arm": arm, "block": block, "after": action.number})
+                return
+        self._put_asked(
+            trial_id=action.trial_id,
+            stage="search",
+            arm=arm,
+            factor=action.factor or None,
+            level=action.level or None,
+            number=action.number,
+            source=source,
+            config=config,
+            seed=action.seed,
+            block=block,
+            series=self._plan.search_series,
+        )
+
     def _source_of(self, config: Config) -> str:
         if config == self._plan.published:
             return "published"
@@ -221,7 +244,7 @@ class Engine:
     def _draw(self, action: Draw) -> None:
         drawn = {trial.config_hash for trial in self.state.of_stage("validity")}
         try:
-            config, _ = self._proposer.draw(action.index, drawn)
+            config, _ = self._proposers.main.draw(action.index, drawn)
         except ExhaustedError:
             self.put("exhausted", {"stage": "validity", "after": action.index})
             return
@@ -272,8 +295,9 @@ class Engine:
             checkpoint_folder=str(checkpoints),
             prediction_file=str(self._folder / "predictions" / f"{trial.trial_id}.parquet"),
             artifact_folder=str(self._folder / "artifacts"),
-            # Confirmations are blocks: what is shared within one differs between them. All else shares everything.
-            artifact_seed=trial.seed if trial.stage == "confirm" else self._plan.seed,
+            # Confirmations and ablations are blocks: what is shared within one differs between them. All else shares
+            # everything.
+            artifact_seed=trial.seed if trial.stage in _IN_BLOCKS else self._plan.seed,
             precision=self._precision,
             full_test=self._full_test,
             # A search needs its own objective; the others are for judging objectives, on runs at full fidelity.

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from cluster.events import Event
 from cluster.progress import Progress, ProgressMeter
+from cluster.resolution import ResolvedStudy
 from cluster.state import StudyState, Trial
-from cluster.study import ResolvedStudy
 from trainables.tasks.base import Objective
 
 _SECONDS_BETWEEN_LINES = 10.0

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cluster.decide import confirmed_trials, ranked_search
+from cluster.plan import AblationPlan, count_runs
 from cluster.state import StudyState, Trial
 
 _SECONDS_TO_TELL = 5.0
@@ -73,7 +74,7 @@ class ProgressMeter:
 def _count_rungs(state: StudyState) -> dict[int, tuple[int, int]]:
     rungs = {}
     for rung in state.plan.rungs:
-        came = [trial for trial in state.of_stage("search") if rung in trial.values]
+        came = [trial for trial in state.of_stage("search") if rung in trial.values]  # of all searches together
         stopped = [
             trial for trial in came if trial.epoch == rung and (trial.status == "STOPPED" or trial.due == "stop")
         ]
@@ -84,6 +85,8 @@ def _count_rungs(state: StudyState) -> dict[int, tuple[int, int]]:
 
 def _phase(state: StudyState) -> tuple[str, int, int]:
     """Name the current phase, with how many of its trials have ended and how many it will have."""
+    if state.plan.ablation is not None:
+        return _ablation_phase(state, state.plan.ablation)
     search = list(state.of_stage("search"))
     ended = sum(trial.status != "RUNNING" for trial in search)
     total = len(search) if state.exhausted else max(state.n_trials, len(search))
@@ -101,3 +104,13 @@ def _phase(state: StudyState) -> tuple[str, int, int]:
         return "check", over, len(checking) if state.checks_exhausted else max(wanted, len(checking))
     tested = sum(trial.tested for trial in confirming) + sum(trial.tested for trial in baselines)
     return "test", tested, len(confirming) + len(baselines)
+
+
+def _ablation_phase(state: StudyState, plan: AblationPlan) -> tuple[str, int, int]:
+    """Count an ablation's runs, its searches' trials among them; then the tests."""
+    trained = [trial for trial in state.trials.values() if trial.stage != "baseline"]
+    planned = sum(count_runs(plan, state.n_seeds))
+    if not state.test_opened or any(trial.status == "RUNNING" for trial in trained):
+        return "ablate", sum(trial.status != "RUNNING" for trial in trained), max(planned, len(trained))
+    tested = [trial for trial in state.trials.values() if trial.stage != "search" and trial.status != "FAILED"]
+    return "test", sum(trial.tested for trial in tested), len(tested)

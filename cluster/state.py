@@ -9,9 +9,11 @@ from cluster.plan import Config, Plan
 from cluster.rungs import passes
 from trainables.segment import Work
 
-Stage = Literal["search", "confirm", "validity", "baseline"]
+Stage = Literal["search", "confirm", "ablate_frozen", "ablate_retuned", "validity", "baseline"]
 Status = Literal["RUNNING", "COMPLETED", "STOPPED", "FAILED", "LOST"]
 Verdict = Literal["continue", "stop", "complete"]
+Group = tuple[str, str | None]
+"""One search of a study: its arm and its block. Trials of different searches are no rivals."""
 
 MOST_LOSSES = 3
 """A trial whose worker dies this often without an epoch in between is given up."""
@@ -30,6 +32,7 @@ class Trial:
     """Parameters whose conditions hold."""
     config_hash: str
     seed: int
+    block: str | None
     series: tuple[str, ...]
     max_epochs: int
     status: Status = "RUNNING"
@@ -46,6 +49,11 @@ class Trial:
     """A verdict that follows from the last report and is not on record yet."""
     tested: bool = False
     error: str = ""
+
+    @property
+    def group(self) -> Group:
+        """The search that a search trial belongs to."""
+        return self.arm, self.block
 
     @property
     def epoch(self) -> int:
@@ -71,10 +79,18 @@ class StudyState:
         self.n_trials = 0
         """The search's budget."""
         self.n_asked = 0
-        self.searched: set[str] = set()
-        """Hashes of the configurations that the search has asked for."""
+        self.searched: dict[Group, set[str]] = {}
+        """Hashes of the configurations that each search has asked for."""
         self.exhausted = False
         """Whether the space holds no further configuration."""
+        self.groups_exhausted: set[Group] = set()
+        """The searches of arms for which that is so."""
+        self.n_seeds = 0
+        """Seeds that every arm of an ablation is to have."""
+        self.looked_at: list[int] = []
+        """Seeds that there were at each look at an ablation's result."""
+        self.path_order: tuple[str, ...] = ()
+        """Parameters from the published configuration to the base, once their order is known."""
         self.n_checks = 0
         """Random configurations that the check of the objective wants."""
         self.checks_exhausted = False
@@ -82,7 +98,7 @@ class StudyState:
         self.selected: str | None = None
         """Hash of the winning configuration, fixed before the test split is opened."""
         self.test_opened = False
-        self._rung_values: dict[int, list[float]] = {}
+        self._rung_values: dict[tuple[Group, int], list[float]] = {}
 
     def apply(self, event: Event) -> None:
         """Take an event in."""
@@ -110,6 +126,7 @@ class StudyState:
 
     def _apply_budget(self, fields: Any) -> None:
         self.n_trials, self.n_checks = fields["trials"], fields.get("checks", 0)
+        self.n_seeds = fields.get("seeds", 0)
         self.exhausted = self.checks_exhausted = False
 
     def _apply_asked(self, fields: Any) -> None:
@@ -122,6 +139,7 @@ class StudyState:
             active=frozenset(fields["active"]),
             config_hash=fields["config_hash"],
             seed=fields["seed"],
+            block=fields["block"],
             series=tuple(fields["series"]),
             max_epochs=fields["max_epochs"],
         )
@@ -129,7 +147,7 @@ class StudyState:
         self.unfinished[trial.trial_id] = None
         if trial.stage == "search":
             self.n_asked += 1
-            self.searched.add(trial.config_hash)
+            self.searched.setdefault(trial.group, set()).add(trial.config_hash)
 
     def _apply_started(self, fields: Any) -> None:
         trial = self.trials[fields["trial"]]
@@ -150,12 +168,12 @@ class StudyState:
             # It would stand at later rungs as it stands now: others must pass it there.
             for rung in self.plan.rungs:
                 if rung >= epoch:
-                    self._rung_values.setdefault(rung, []).append(self.score(value))
+                    self._rung_values.setdefault((trial.group, rung), []).append(self.score(value))
         if over or epoch >= trial.max_epochs:
             return "complete"
         if trial.stage != "search" or epoch not in self.plan.rungs:
             return "continue"
-        earlier = self._rung_values.setdefault(epoch, [])
+        earlier = self._rung_values.setdefault((trial.group, epoch), [])
         goes_on = passes(earlier, self.score(value), reduction_factor=self.plan.reduction_factor)
         earlier.append(self.score(value))
         return "continue" if goes_on else "stop"
@@ -196,13 +214,21 @@ class StudyState:
             self._finish(trial, "COMPLETED")
 
     def _apply_exhausted(self, fields: Any) -> None:
-        if fields.get("stage", "search") == "search":
+        if "arm" in fields:
+            self.groups_exhausted.add((fields["arm"], fields["block"]))
+        elif fields.get("stage", "search") == "search":
             self.exhausted = True
         else:
             self.checks_exhausted = True
 
     def _apply_selected(self, fields: Any) -> None:
         self.selected = fields["config_hash"]
+
+    def _apply_ordered(self, fields: Any) -> None:
+        self.path_order = tuple(step["parameter"] for step in fields["path"])
+
+    def _apply_looked(self, fields: Any) -> None:
+        self.looked_at.append(fields["seeds"])
 
     def _apply_test_opened(self, fields: Any) -> None:  # noqa: ARG002
         self.test_opened = True

@@ -1,32 +1,19 @@
-"""What a study is: the question a user asks, checked, and all that follows from it before a cluster is touched."""
+"""What a study is: the question a user asks, and what carries it out, checked value by value."""
 
 import dataclasses
 import re
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from optuna.distributions import CategoricalDistribution
-
-from cluster.plan import Plan, plan_rungs
-from search_spaces import load_space
-from search_spaces.distributions import parse_range
-from search_spaces.space import Restricted
-from trainables.models import FAMILIES
-from trainables.models.base import Family, check_range
-from trainables.tasks import TASKS
-from trainables.tasks.base import DataRequest, StudyData, Task
+from trainables.models.base import check_range
 from trainables.training import Precision
 
 Sampler = Literal["tpe", "random"]
 Scheduler = Literal["asha", "fifo"]
 
-
-MOST_LISTED = 0.5
-"""Share of a search's trials up to which the published configuration is also tried with other preparations of the data:
-the sampler must have something left to find."""
+_TUPLES = ("series", "target", "enqueue", "ablate", "factorial")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +59,24 @@ class StudySpec:
     """Random configurations on which the objective's ranking is measured; 0 measures nothing."""
     check_seeds: int = 1
     """Seeds of each of them; their scores are averaged."""
+    ablate: tuple[str, ...] = ()
+    """Factors whose levels are compared with the base, or ``all``; with it the study is an ablation and no search."""
+    from_study: str | None = None
+    """Folder of the study whose winner is the base (``--from``); ``None``: the published configuration is."""
+    seeds: int = 5
+    """Of every arm of an ablation."""
+    factorial: tuple[str, ...] = ()
+    """Factors whose levels are combined in every way."""
+    path: bool = False
+    """Whether an ablation also walks from the published configuration to the base, parameter by parameter."""
+    retune: int = 0
+    """Trials of each search that an arm gets for itself; 0: arms are only run as they are."""
+    searches: int = 3
+    """Such searches of each arm."""
+    looks: int = 3
+    """How often an ablation's result may be looked at in all, each time with more seeds."""
+    region: str | None = None
+    """Differences of the primary metric that do not matter, such as ``0.01`` or ``1%``."""
 
     def __post_init__(self) -> None:
         if self.trials is not None:
@@ -84,6 +89,11 @@ class StudySpec:
         check_range("--confirm-seeds", self.confirm_seeds, 1, 1000)
         check_range("--check-objective", self.check_objective, 0, 100_000)
         check_range("--check-seeds", self.check_seeds, 1, 1000)
+        check_range("--seeds", self.seeds, 1, 1000)
+        check_range("--retune", self.retune, 0, 100_000)
+        check_range("--searches", self.searches, 1, 100)
+        check_range("--looks", self.looks, 1, 20)
+        self._check_ablation()
         if self.reduction_factor < 2:
             raise ValueError(
                 f"`--reduction-factor` is {self.reduction_factor}, but must be at least 2; "
@@ -97,6 +107,27 @@ class StudySpec:
             if value not in choices:
                 raise ValueError(f"`{flag}` is {value!r}, but must be one of {', '.join(choices)}")
 
+    @property
+    def is_ablation(self) -> bool:
+        """Whether the study compares arms with a base, instead of searching."""
+        return bool(self.ablate or self.factorial or self.path)
+
+    def _check_ablation(self) -> None:
+        if not self.is_ablation:
+            given = {"--from": self.from_study, "--retune": self.retune, "--region": self.region}
+            for flag, value in given.items():
+                if value:
+                    raise ValueError(
+                        f"`{flag}` is for ablations, but nothing is ablated; name factors by --ablate, or all"
+                    )
+            return
+        if self.trials is not None:
+            raise ValueError("`--trials` is for a search, but an ablation has none; --retune N gives each arm searches")
+        if self.check_objective:
+            raise ValueError("`--check-objective` is for a search, but this is an ablation; leave it out")
+        if len(set(self.factorial)) != len(self.factorial) or len(self.factorial) == 1:
+            raise ValueError("`--factorial` takes two or more different factors, such as gate,towers")
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "StudySpec":
         """Build a spec from a loose mapping, as ``study.json`` and study files hold it.
@@ -109,7 +140,7 @@ class StudySpec:
             raise ValueError(f"a study has no setting {unknown[0]!r}; it has: {', '.join(known)}")
         if "space" not in values:
             raise ValueError("the study names no search space; give --space NAME, or `space: NAME` in the study file")
-        lists = {name: tuple(values[name]) for name in ("series", "target", "enqueue") if values.get(name) is not None}
+        lists = {name: tuple(values[name]) for name in _TUPLES if values.get(name) is not None}
         return cls(**{**values, **lists})
 
     def to_dict(self) -> dict[str, Any]:
@@ -142,83 +173,6 @@ class Resources:
             )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ResolvedStudy:
-    """A question with its space, its data and the plan that follows, ready to be run."""
-
-    spec: StudySpec
-    """With what the user left open filled in."""
-    n_trials: int
-    restricted: Restricted
-    family: Family
-    task: Task
-    data: StudyData
-    plan: Plan
-
-    def canonical(self, config: Mapping[str, object]) -> dict[str, Any]:
-        """Bring a configuration into the one form in which it is compared, stored and run."""
-        return self.family.config.from_dict(config).to_dict()
-
-
-def resolve(spec: StudySpec) -> ResolvedStudy:
-    """Load the space and the data and make the plan.
-
-    Raises:
-        ValueError: If anything in the question is wrong; nothing was written and nothing started.
-    """
-    space = load_space(spec.space)
-    if space.family not in FAMILIES:
-        raise ValueError(
-            f"the search space {spec.space!r} is of the family {space.family!r}, which does not exist; "
-            f"known: {', '.join(FAMILIES)}"
-        )
-    family = FAMILIES[space.family]
-    spec = dataclasses.replace(
-        spec,
-        data=spec.data or space.data,
-        trials=space.trials if spec.trials is None else spec.trials,
-        max_epochs=space.max_epochs if spec.max_epochs is None else spec.max_epochs,
-    )
-    restricted = restrict(spec, family)
-    task = TASKS[family.task]
-    data = task.open(_request_data(spec))
-    if spec.check_objective > 0 and not task.has_test_scores(data):
-        raise ValueError(
-            f"`--check-objective` is {spec.check_objective}, but no series has a labelled event in its untouched part, "
-            "so there are no test scores to rank by; give labelled series, or leave it out"
-        )
-    plan = _make_plan(spec, restricted, family, task, data)
-    _check_sizes(restricted, family, task, data, plan)
-    return ResolvedStudy(
-        spec=spec,
-        n_trials=spec.trials or space.trials,
-        restricted=restricted,
-        family=family,
-        task=task,
-        data=data,
-        plan=plan,
-    )
-
-
-def restrict(spec: StudySpec, family: Family) -> Restricted:
-    """Narrow the study's space by ``--set`` and ``--range``, and check that every value is one the family takes.
-
-    Raises:
-        ValueError: If a name or a value is wrong.
-    """
-    space = load_space(spec.space)
-    own = {parameter.name: parameter.distribution for parameter in Restricted(space=space).parameters}
-    base = family.config.from_dict({**space.defaults, **spec.fixed}).to_dict()
-    fixed = {name: base[name] for name in spec.fixed}
-    ranges = {name: parse_range(name, text, own.get(name)) for name, text in spec.ranges.items()}
-    restricted = Restricted(space=space, fixed=fixed, ranges=ranges)
-    for name, distribution in ranges.items():
-        choices = isinstance(distribution, CategoricalDistribution)
-        for value in distribution.choices if choices else (distribution.low, distribution.high):  # type: ignore[attr-defined]
-            family.config.from_dict({**base, name: value})
-    return restricted
-
-
 def check_name(name: str) -> str:
     """Return a study's name if it is fit for a folder.
 
@@ -233,101 +187,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def _request_data(spec: StudySpec) -> DataRequest:
-    assert spec.data is not None
-    return DataRequest(
-        data=spec.data,
-        root=None if spec.data_root is None else Path(spec.data_root),
-        series=spec.series,
-        label_column=spec.label_column,
-        timestamp=spec.timestamp,
-        target=spec.target,
-        horizon=spec.horizon,
-        difference=spec.difference,
-        objective=spec.objective,
-        labelled_by=spec.labelled_by,
-        full_test=spec.full_test,
-        seed=spec.seed,
-    )
-
-
-def _check_sizes(restricted: Restricted, family: Family, task: Task, data: StudyData, plan: Plan) -> None:
-    """Check that every series is long enough for what is listed and for each value that a parameter can take alone.
-
-    Raises:
-        ValueError: If one is not.
-    """
-    base = plan.listed[0]
-    singles = [
-        {**base, parameter.name: choice}
-        for parameter in restricted.parameters
-        if isinstance(parameter.distribution, CategoricalDistribution)
-        for choice in parameter.distribution.choices
-    ]
-    for config in (*plan.listed, *singles):
-        for series in data.series.values():
-            task.sizes(series, family.config.from_dict(config))
-
-
-def _make_plan(spec: StudySpec, restricted: Restricted, family: Family, task: Task, data: StudyData) -> Plan:
-    assert spec.trials is not None
-    assert spec.max_epochs is not None
-
-    def canonical(config: Mapping[str, object]) -> dict[str, Any]:
-        return family.config.from_dict(config).to_dict()
-
-    published = canonical(restricted.space.defaults)
-    listed = [canonical(restricted.project(published))]
-    listed += [_listed(restricted, canonical, config, index) for index, config in enumerate(spec.enqueue)]
-    variants = [canonical(config) for config in restricted.prepare_otherwise(published)]
-    if MOST_LISTED * spec.trials < len(listed) + len(variants):
-        variants = []
-    listed += variants
-    unique = [config for index, config in enumerate(listed) if config not in listed[:index]]
-    all_series = tuple(data.series)
-    return Plan(
-        family=family.name,
-        seed=spec.seed,
-        phases=("search", "confirm", "select", "test", "check"),
-        listed=tuple(unique),
-        published=published,
-        variants=tuple(variants),
-        max_epochs=spec.max_epochs,
-        rungs=plan_rungs(
-            scheduler=spec.scheduler,
-            grace_epochs=spec.grace_epochs,
-            reduction_factor=spec.reduction_factor,
-            max_epochs=spec.max_epochs,
-        ),
-        reduction_factor=spec.reduction_factor,
-        maximize=data.objective.direction == "maximize",
-        confirm_top=spec.confirm_top,
-        confirm_seeds=spec.confirm_seeds,
-        check_seeds=spec.check_seeds,
-        # Without confirmation no later run trains the series that are only tested.
-        search_series=data.objective_series if spec.confirm_top > 0 else all_series,
-        all_series=all_series,
-        baselines=task.baselines,
-    )
-
-
-def _listed(restricted: Restricted, canonical: Any, config: Mapping[str, object], index: int) -> dict[str, Any]:
-    """Complete a configuration that the user listed, and check that the study searches it."""
-    try:
-        complete: dict[str, Any] = canonical({**restricted.space.defaults, **restricted.fixed, **config})
-        restricted.encode(complete)
-    except ValueError as error:
-        raise ValueError(f"configuration {index + 1} to enqueue: {error}") from error
-    return complete
-
-
 def _plain(value: object) -> Any:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def describe_sequence(names: Sequence[str], most: int = 4) -> str:
-    """Join names for a line of text, the first few of many."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -31,7 +31,7 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from cluster.decide import Wait
+from cluster.actions import Wait
 from cluster.engine import Engine, Finished
 from trainables.tasks.base import StudyData
 from trainables.trainable import REPORT, SEGMENT, SegmentTrainable

@@ -8,8 +8,8 @@ from analysis.tensorboard_log import TensorBoardLog
 from cluster.engine import Observer
 from cluster.events import Event
 from cluster.live_view import PlainView, TerminalView
+from cluster.resolution import ResolvedStudy
 from cluster.state import StudyState
-from cluster.study import ResolvedStudy
 
 
 class Watch:

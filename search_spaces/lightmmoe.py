@@ -83,8 +83,7 @@ FACTORS = (
             Level(name="2", changes={"n_experts": 2}),
             Level(name="4", changes={}),
             Level(name="8", changes={"n_experts": 8}),
-            # As many parameters as the published model with 38 features, so that the delta is not one of size.
-            Level(name="1 widened", changes={"n_experts": 1, "expert_hidden": 519}),
+            Level(name="1 widened", changes={"n_experts": 1}, widened="expert_hidden"),
         ),
     ),
     Factor(
@@ -103,7 +102,7 @@ FACTORS = (
         levels=(
             Level(name="separate", changes={}),
             Level(name="shared", changes={"towers": "shared"}, expected=-5),
-            Level(name="shared widened", changes={"towers": "shared", "tower_hidden": 608}),
+            Level(name="shared widened", changes={"towers": "shared"}, widened="tower_hidden"),
         ),
     ),
     Factor(

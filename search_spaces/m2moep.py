@@ -142,8 +142,8 @@ FACTORS = (
         levels=(
             Level(name="4", changes={}),
             Level(name="1", changes={"n_experts": 1, "top_k": 1}),
-            # As many parameters as the published model on seven columns, 96 steps in and out, its flow included.
-            Level(name="1 widened", changes={"n_experts": 1, "top_k": 1, "d_model": 96}),
+            # Its size includes the flow and the gate that one expert does without.
+            Level(name="1 widened", changes={"n_experts": 1, "top_k": 1}, widened="d_model"),
         ),
     ),
     _switch("gating", "metric", "softmax", "uniform", "random"),

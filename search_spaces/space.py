@@ -109,6 +109,16 @@ class Restricted:
         """Return the parameters whose conditions hold in a configuration, which need not lie in the space."""
         return self._complete(answer_from_config(config))[1]
 
+    def settle(self, config: Mapping[str, object]) -> dict[str, object]:
+        """Give what a configuration does not use the value that the space sets then, or the published one."""
+        asker = Asker(answer_from_config(config), fixed=self.fixed, ranges=self.ranges)
+        answers = self.space.suggest(asker)
+        unused = self._probed.conditional - frozenset(asker.parameters)
+        return {
+            name: answers[name] if name in answers else published if name in unused else config[name]
+            for name, published in self.space.defaults.items()
+        }
+
     def project(self, config: Mapping[str, object]) -> dict[str, object]:
         """Return the member of the space nearest to a configuration, parameter by parameter."""
         from_config = answer_from_config(config)

@@ -14,7 +14,7 @@ def derive_seed(seed: int, *names: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-STAGES = ("search", "confirm", "ablate", "validity", "baseline")
+STAGES = ("search", "confirm", "ablate", "validity", "baseline", "tune")
 _SEEDS_PER_STAGE = 1 << 28
 
 

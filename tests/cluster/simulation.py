@@ -2,18 +2,22 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cluster.decide import Wait
+from cluster.actions import Wait
+from cluster.decide_ablation import search_group
 from cluster.engine import Engine, Finished, Observer
 from cluster.events import EventLog
 from cluster.plan import Plan
 from cluster.proposer import Proposer
+from cluster.proposers import Proposers
 from search_spaces.asking import Asker
 from search_spaces.space import Restricted, SearchSpace
+from trainables.seeding import derive_seed
 from trainables.segment import Segment
 
 OPEN_LOGS: list[EventLog] = []
@@ -63,16 +67,29 @@ def make_engine(
     restricted = Restricted(space=space)
     log = EventLog(folder / "events")
     OPEN_LOGS.append(log)
-    proposer = Proposer(
-        restricted,
-        seed=plan.seed,
-        sampler=sampler,  # type: ignore[arg-type]
-        maximize=plan.maximize,
-        canonical=dict,
-        hash_config=plan.hash_config,
-    )
+
+    def make_proposer(restricted: Restricted, seed: int) -> Proposer:
+        return Proposer(
+            restricted,
+            seed=seed,
+            sampler=sampler,  # type: ignore[arg-type]
+            maximize=plan.maximize,
+            canonical=dict,
+            hash_config=plan.hash_config,
+        )
+
+    groups = {
+        search_group(arm.name, search): partial(
+            make_proposer,
+            Restricted(space=space, fixed={name: arm.config[name] for name in arm.fixed}),
+            derive_seed(plan.seed, "tune", search),
+        )
+        for arm in (plan.ablation.retuned if plan.ablation else ())
+        for search in range(plan.ablation.searches if plan.ablation else 0)
+    }
+    proposers = Proposers(make_proposer(restricted, plan.seed), groups=groups)
     engine = Engine(
-        log=log, plan=plan, restricted=restricted, proposer=proposer, folder=folder,
+        log=log, plan=plan, restricted=restricted, proposers=proposers, folder=folder,
         full_test=False, precision="fp32", gpus_per_trial=0, observers=observers,
     )  # fmt: skip
     return engine, log
@@ -152,8 +169,9 @@ def steps(engine: Engine, *, n_workers: int = 1, rng: np.random.Generator | None
     yield over
 
 
-def begin(engine: Engine, n_trials: int, n_checks: int = 0) -> None:
+def begin(engine: Engine, n_trials: int, n_checks: int = 0, n_seeds: int = 0) -> None:
     """Open a session, as the driver does."""
     engine.put("session", {"process": 1})
-    if (engine.state.n_trials, engine.state.n_checks) != (n_trials, n_checks):
-        engine.put("budget", {"trials": n_trials, "checks": n_checks})
+    state = engine.state
+    if (state.n_trials, state.n_checks, state.n_seeds) != (n_trials, n_checks, n_seeds):
+        engine.put("budget", {"trials": n_trials, "checks": n_checks, "seeds": n_seeds})

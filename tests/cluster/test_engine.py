@@ -128,7 +128,8 @@ def test_a_trial_that_stops_by_itself_is_complete_and_later_ones_must_pass_it(tm
     confirmed = list(engine.state.of_stage("confirm"))
     assert {(trial.status, trial.epoch) for trial in confirmed} == {("COMPLETED", 2)}
     assert all(trial.tested for trial in confirmed)
-    assert engine.state._rung_values == {1: [first.values[1]], 3: [first.values[2]]}
+    search = ("search", None)
+    assert engine.state._rung_values == {(search, 1): [first.values[1]], (search, 3): [first.values[2]]}
 
 
 def test_a_failed_trial_is_a_row_and_counts_as_a_trial(tmp_path: Path) -> None:

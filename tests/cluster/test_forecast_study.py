@@ -10,7 +10,8 @@ import pytest
 from analysis import load_metrics, load_trials
 from analysis.report import write_report
 from cluster.driver import StudyResult, run_study
-from cluster.study import Resources, StudySpec, resolve
+from cluster.resolution import resolve
+from cluster.study import Resources, StudySpec
 
 SPEC = StudySpec(space="dlinear", trials=4, max_epochs=4, confirm_top=1, confirm_seeds=2, fixed={"patience": 1})
 

@@ -6,7 +6,8 @@ import pytest
 
 from cluster.live_view import introduce
 from cluster.plan import Plan
-from cluster.study import ResolvedStudy, StudySpec, resolve
+from cluster.resolution import ResolvedStudy, resolve
+from cluster.study import StudySpec
 from search_spaces.lightmmoe import CLIPS, PUBLISHED
 
 

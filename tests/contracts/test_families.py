@@ -59,9 +59,9 @@ def test_every_arm_is_a_valid_configuration_and_one_level_is_the_published_one(n
     space = SPACES[name]
     config = FAMILIES[space.family].config
     for factor in space.factors:
-        hashes = [
-            json.dumps(config.from_dict({**space.defaults, **level.changes}).to_dict()) for level in factor.levels
-        ]
-        assert len(set(hashes)) == len(hashes)
+        changed = [config.from_dict({**space.defaults, **level.changes}).to_dict() for level in factor.levels]
+        names = [json.dumps([values, level.widened]) for values, level in zip(changed, factor.levels, strict=True)]
+        assert len(set(names)) == len(names)
+        assert factor.parameters
         assert [bool(level.changes) for level in factor.levels].count(False) == 1
         assert all(level.expected is None or level.changes for level in factor.levels)
