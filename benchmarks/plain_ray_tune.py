@@ -15,7 +15,8 @@ from ray import init, tune
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from cluster.study import StudySpec, resolve
+from cluster.resolution import resolve
+from cluster.study import StudySpec
 from trainables.data.windows import CONTEXT, Windows, as_tensor
 from trainables.metrics import best_event_f1
 from trainables.models.lightmmoe import LightMMoEConfig

@@ -7,7 +7,8 @@ import pytest
 
 import launch
 from analysis.commands import reproduce_command, study_command
-from cluster.study import StudySpec, resolve
+from cluster.resolution import resolve
+from cluster.study import StudySpec
 from search_spaces.lightmmoe import PUBLISHED
 
 SPEC: dict[str, Any] = {
