@@ -50,8 +50,9 @@ def _refuse(error: Exception, code: int) -> int:
 
 
 def _report(options: _Options) -> int:
-    written = write_report(options.study)
-    _say([*written.verdict, "", f"report: {written.html}"])
+    written = write_report(options.study, interactive=options.interactive)
+    pages = [written.html, *([written.html.with_name("interactive.html")] if options.interactive else [])]
+    _say([*written.verdict, "", *(f"report: {page}" for page in pages)])
     return EXIT_DONE
 
 
@@ -126,7 +127,10 @@ def _make_parser() -> argparse.ArgumentParser:
             command.add_argument("study", metavar="STUDY", help=study)
         return command
 
-    add("report", _report, "write the report anew, whatever state the study is in, and print its verdict")
+    report = add("report", _report, "write the report anew, whatever state the study is in, and print its verdict")
+    report.add_argument(
+        "--interactive", action="store_true", help="write report/interactive.html too; needs the extra of that name"
+    )
     best = add("best", _best, "print the winner, its scores with 95 % intervals, and the command that reproduces it")
     best.add_argument("--json", action="store_true", help="one JSON object with all digits instead")
     diff = add("diff", _diff, "compare two studies: what differs in the question, and the two winners", study=None)

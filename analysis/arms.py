@@ -3,6 +3,7 @@
 ``[S, K]`` = series, seeds.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -10,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from analysis.ablation.interim import choose_seen
 from analysis.formatting import format_value
 from analysis.intervals import Blocks
 from analysis.metric_catalogue import RANDOM, label_baseline
@@ -56,7 +58,7 @@ class Measurements:
     def __init__(self, records: Records, arms: Sequence[Arm]) -> None:
         self._study, self._objective = records.study, records.objective_name
         self._values = records.last_values([trial.trial_id for arm in arms for trial in arm.completed])
-        self._seeds = sorted(set().union(*(arm.seeds for arm in arms)), key=lambda seed: (len(seed), seed))
+        self.seeds = sorted(set().union(*(arm.seeds for arm in arms)), key=lambda seed: (len(seed), seed))
 
     def objective(self, arm: Arm) -> Blocks:
         """Return the objective's values."""
@@ -67,7 +69,7 @@ class Measurements:
         return self._blocks(arm, f"{part}_{metric}", self._study["test_series"])
 
     def _blocks(self, arm: Arm, name: str, series: Sequence[str]) -> Blocks:
-        seeds = self._seeds if arm.has_seeds else sorted(arm.seeds)[:1]
+        seeds = self.seeds if arm.has_seeds else sorted(arm.seeds)[:1]
         found = np.full((len(series), max(1, len(seeds))), np.nan)
         for trial in arm.completed:
             values = self._values.get(trial.trial_id, {})
@@ -83,7 +85,12 @@ def value_that_counts(values: Mapping[str, float], name: str) -> float:
 
 
 def find_configurations(records: Records) -> tuple[Basis, list[Arm]]:
-    """Group the confirmation trials by configuration; where none is complete, take the best of the search."""
+    """Group the confirmation trials by configuration; where none is complete, take the best of the search.
+
+    In an ablation they are the base and, where the study ran it, the published configuration.
+    """
+    if records.study.get("ablation"):
+        return "confirmed", _find_bases(records)
     searched: dict[str, Trial] = {}
     for trial in rank_search(records):
         searched.setdefault(trial.config_hash, trial)
@@ -118,10 +125,12 @@ def find_baselines(records: Records) -> list[Arm]:
 def choose_best(records: Records, arms: Sequence[Arm]) -> tuple[Arm, bool]:
     """Return the arm that won, and whether the study itself selected it before it opened the test split.
 
-    Before it has, the best is the one with the best mean objective among those with the most seeds.
+    The base of an ablation was selected before the study began. Before a search has selected, the best is the one with
+    the best mean objective among those with the most seeds.
     """
+    fixed = records.study["ablation"]["base"]["config_hash"] if records.study.get("ablation") else records.log.selected
     for arm in arms:
-        if arm.trials[0].config_hash == records.log.selected:
+        if arm.trials[0].config_hash == fixed:
             return arm, True
     most = max(len(arm.completed) for arm in arms)
     return max((arm for arm in arms if len(arm.completed) == most), key=lambda arm: height(records, arm)), False
@@ -143,6 +152,19 @@ def rank_search(records: Records) -> list[Trial]:
         if trial.status == "COMPLETED" and trial.objective is not None
     ]
     return [trial for _, trial in sorted(completed, key=lambda pair: pair[0], reverse=records.maximize)]
+
+
+def _find_bases(records: Records) -> list[Arm]:
+    """Take the base of an ablation, and the published configuration where it ran; until either is complete, none."""
+    base = records.study["ablation"]["base"]
+    groups: dict[str, list[Trial]] = {}
+    for trial in choose_seen(records.of_stage("ablate_frozen"), records.log):
+        if trial.config_hash == base["config_hash"] or _is_published(records, trial):
+            groups.setdefault(trial.config_hash, []).append(trial)
+    if not any(trial.status == "COMPLETED" for trial in groups.get(base["config_hash"], ())):
+        return []
+    arms = [_make_arm(records, trials, None) for trials in groups.values()]
+    return [arm if arm.is_published else dataclasses.replace(arm, label=base["label"]) for arm in arms]
 
 
 def _make_arm(records: Records, trials: Sequence[Trial], search_trial: Trial | None) -> Arm:

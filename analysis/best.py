@@ -28,6 +28,8 @@ class Best:
         comparison = self.summary.comparison
         if comparison is None:
             return [self.headline]
+        if self.summary.ablation is not None:
+            return [f"An ablation selects no winner; it compares with its base. {self.headline}", *self._tell_parts()]
         best = comparison.best
         scores = {name: format_interval(interval) for name, interval in _scores(comparison).items()}
         width = max(map(len, scores))
@@ -46,6 +48,9 @@ class Best:
         head = {"study": self.study, "phase": self.summary.phase, "headline": self.headline}
         if comparison is None:
             return {**head, "label": None}
+        if self.summary.ablation is not None:
+            words = {arm.name: arm.word for arm in self.summary.ablation.arms}
+            return {**head, "label": None, "base": self.summary.ablation.base.label, "parts": words}
         best = comparison.best
         return {
             **head,
@@ -62,6 +67,13 @@ class Best:
             "trials": list(best.trials),
             "command": self.summary.commands[best.label],
         }
+
+    def _tell_parts(self) -> list[str]:
+        assert self.summary.ablation is not None
+        arms, command = self.summary.ablation.arms, self.summary.provenance.command
+        width = max((len(arm.name) for arm in arms), default=0)
+        lines = [f"  {arm.name:<{width}}  {format_difference(arm.difference)}  {arm.word}" for arm in arms]
+        return [*lines, *(["the same ablation again:", command] if command else [])]
 
 
 def find_best(records: Records) -> Best:

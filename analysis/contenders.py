@@ -150,10 +150,10 @@ def compare(records: Records) -> Comparison | None:
         return None
     baselines = find_baselines(records)
     measured = Measurements(records, [*arms, *baselines])
-    yardstick = _choose_yardstick(records, measured, arms)
+    yardstick = choose_yardstick(records, measured, arms)
     best, is_fixed = choose_best(records, arms)
     arms.sort(key=lambda arm: (arm is not best, -height(records, arm)))
-    metrics = _test_metrics(records)
+    metrics = list_test_metrics(records)
     table = _Table(
         measured=measured,
         yardstick=yardstick,
@@ -180,6 +180,43 @@ def judge(difference: Interval | None, *, higher_is_better: bool) -> Judgement:
     if difference.low <= 0 <= difference.high:
         return "undecided"
     return "better" if (difference.mean > 0) == higher_is_better else "worse"
+
+
+def choose_yardstick(records: Records, measured: Measurements, arms: Sequence[Arm]) -> Yardstick:
+    """Choose the primary metric on the test part where any of the arms has it, else the objective."""
+    metric = str(records.study["objective"]["primary_metric"])
+    if any(not np.isnan(measured.test(arm, metric)).all() for arm in arms):
+        label, higher = label_metric(metric), higher_is_better(metric)
+        return Yardstick(name=metric, label=label, on_test=True, higher_is_better=higher)
+    objective = records.objective_name
+    return Yardstick(name=objective, label=objective, on_test=False, higher_is_better=records.maximize)
+
+
+def list_test_metrics(records: Records) -> tuple[str, ...]:
+    """List the test metrics that a study may have; the mean of a threshold over series means nothing."""
+    prefix = "m_test_"
+    names = [name.removeprefix(prefix) for name in records.study["columns"] if name.startswith(prefix)]
+    return tuple(name for name in names if not name.endswith("_threshold"))
+
+
+def cost_of(trials: Sequence[Trial]) -> Cost:
+    """Sum up what the runs of one configuration cost."""
+
+    def values(name: str) -> list[float]:
+        return [value for trial in trials if (value := getattr(trial, name)) is not None]
+
+    def middle(name: str) -> float | None:
+        return median(values(name)) if values(name) else None
+
+    n_params, memory, train_s = values("n_params"), values("peak_memory_mb"), values("train_s")
+    return Cost(
+        n_params=round(max(n_params)) if n_params else None,
+        train_s=fmean(train_s) if any(train_s) else None,
+        latency_p50_ms=middle("latency_p50_ms"),
+        latency_p95_ms=middle("latency_p95_ms"),
+        windows_per_s=middle("windows_per_s"),
+        peak_memory_mb=max(memory) if any(memory) else None,  # 0: the system did not tell
+    )
 
 
 def _size(row: Contender) -> float:
@@ -234,7 +271,7 @@ class _Table:
             judgement=judge(to_best, higher_is_better=self.yardstick.higher_is_better),
             difference_to_published=self._to_published(scores, self.scores),
             objective_difference_to_published=self._to_published(objectives, self.measured.objective),
-            cost=_cost_of(arm.completed),
+            cost=cost_of(arm.completed),
         )
 
     def scores(self, arm: Arm) -> Blocks:
@@ -267,22 +304,6 @@ class _Table:
         return found
 
 
-def _choose_yardstick(records: Records, measured: Measurements, arms: Sequence[Arm]) -> Yardstick:
-    metric = str(records.study["objective"]["primary_metric"])
-    if any(not np.isnan(measured.test(arm, metric)).all() for arm in arms):
-        label, higher = label_metric(metric), higher_is_better(metric)
-        return Yardstick(name=metric, label=label, on_test=True, higher_is_better=higher)
-    objective = records.objective_name
-    return Yardstick(name=objective, label=objective, on_test=False, higher_is_better=records.maximize)
-
-
-def _test_metrics(records: Records) -> tuple[str, ...]:
-    """List the test metrics that a study may have; the mean of a threshold over series means nothing."""
-    prefix = "m_test_"
-    names = [name.removeprefix(prefix) for name in records.study["columns"] if name.startswith(prefix)]
-    return tuple(name for name in names if not name.endswith("_threshold"))
-
-
 def _order_baselines(rows: Sequence[Contender], yardstick: Yardstick) -> list[Contender]:
     """Put the best first, those without a score last."""
     sign = 1 if yardstick.higher_is_better else -1
@@ -292,21 +313,3 @@ def _order_baselines(rows: Sequence[Contender], yardstick: Yardstick) -> list[Co
 def _seed_means(blocks: Blocks) -> tuple[float, ...]:
     columns = [column[~np.isnan(column)] for column in blocks.T]
     return tuple(float(column.mean()) for column in columns if len(column))
-
-
-def _cost_of(trials: Sequence[Trial]) -> Cost:
-    def values(name: str) -> list[float]:
-        return [value for trial in trials if (value := getattr(trial, name)) is not None]
-
-    def middle(name: str) -> float | None:
-        return median(values(name)) if values(name) else None
-
-    n_params, memory, train_s = values("n_params"), values("peak_memory_mb"), values("train_s")
-    return Cost(
-        n_params=round(max(n_params)) if n_params else None,
-        train_s=fmean(train_s) if any(train_s) else None,
-        latency_p50_ms=middle("latency_p50_ms"),
-        latency_p95_ms=middle("latency_p95_ms"),
-        windows_per_s=middle("windows_per_s"),
-        peak_memory_mb=max(memory) if any(memory) else None,  # 0: the system did not tell
-    )

@@ -6,23 +6,36 @@ fidelity, and the best of many half-trained models is no model that anybody has.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 Ending = Literal["completed", "stopped", "failed", "running"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EpochReport:
-    """One epoch of one trial, as it was reported."""
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class EpochReports:
+    """Epochs of trials as they were reported, ``N`` of them in the order in which they came."""
 
-    trial_id: str
-    epoch: int
-    value: float
-    """The objective after this epoch."""
-    train_s: float
-    """Spent on this epoch alone."""
-    wall_s: float
-    """Since the study began, without the time in which no driver ran."""
+    trial_ids: tuple[str, ...]
+    trials: NDArray[np.int64]
+    """``[N]``, places in ``trial_ids``."""
+    epochs: NDArray[np.int64]
+    """``[N]``"""
+    values: NDArray[np.float64]
+    """``[N]``, the objective after the epoch."""
+    train_s: NDArray[np.float64]
+    """``[N]``, spent on the epoch alone."""
+    wall_s: NDArray[np.float64]
+    """``[N]``, since the study began, without the time in which no driver ran."""
+
+    @classmethod
+    def none(cls) -> "EpochReports":
+        """Return what a study has before its first report."""
+        whole, real = np.empty(0, np.int64), np.empty(0)
+        return cls(trial_ids=(), trials=whole, epochs=whole, values=real, train_s=real, wall_s=real)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,12 +77,12 @@ class Thrift:
 
 
 def anytime_curve(
-    reports: Sequence[EpochReport], *, completed: Collection[str], max_epochs: int, maximize: bool
+    reports: EpochReports, *, completed: Collection[str], max_epochs: int, maximize: bool
 ) -> tuple[AnytimePoint, ...]:
     """Follow the best objective at full fidelity over the cost of the search.
 
     Args:
-        reports: Of the search, in the order in which they came.
+        reports: Of the search.
         completed: Trials that reached full fidelity.
         max_epochs: The full fidelity.
         maximize: Whether a higher objective is better.
@@ -77,44 +90,37 @@ def anytime_curve(
     Returns:
         One point per completed trial, in the order in which they completed.
     """
-    points: list[AnytimePoint] = []
-    train_s = 0.0
-    for report in reports:
-        train_s += report.train_s
-        if report.trial_id not in completed or report.epoch < max_epochs:
-            continue
-        so_far = [report.value, *(point.best for point in points[-1:])]
-        points.append(
-            AnytimePoint(
-                trial_id=report.trial_id,
-                value=report.value,
-                best=max(so_far) if maximize else min(so_far),
-                train_s=train_s,
-                wall_s=report.wall_s,
-            )
-        )
-    return tuple(points)
+    is_completed = np.array([trial in completed for trial in reports.trial_ids], dtype=bool)
+    ends = np.flatnonzero((reports.epochs >= max_epochs) & is_completed[reports.trials])
+    values = reports.values[ends]
+    best = (np.maximum if maximize else np.minimum).accumulate(values)
+    costs = (np.cumsum(reports.train_s)[ends].tolist(), reports.wall_s[ends].tolist())
+    trials = [reports.trial_ids[trial] for trial in reports.trials[ends]]
+    return tuple(
+        AnytimePoint(trial_id=trial, value=value, best=so_far, train_s=train_s, wall_s=wall_s)
+        for trial, value, so_far, train_s, wall_s in zip(trials, values.tolist(), best.tolist(), *costs, strict=True)
+    )
 
 
-def rung_curves(reports: Sequence[EpochReport], endings: Mapping[str, Ending]) -> tuple[RungCurve, ...]:
-    """Collect the learning curve of every trial that reported an epoch.
+def rung_curves(reports: EpochReports, endings: Mapping[str, Ending]) -> tuple[RungCurve, ...]:
+    """Collect the learning curve of every trial that reported an epoch, in the order of their first reports.
 
     Args:
-        reports: Of the search, in the order in which they came.
+        reports: Of the search.
         endings: How each trial of the search ended; those of others are left out.
     """
-    by_trial: dict[str, list[EpochReport]] = {}
-    for report in reports:
-        if report.trial_id in endings:
-            by_trial.setdefault(report.trial_id, []).append(report)
+    order = np.argsort(reports.trials, kind="stable")
+    bounds = np.flatnonzero(np.diff(reports.trials[order], prepend=-1, append=len(reports.trial_ids)))
+    stretches = [order[begin:end] for begin, end in pairwise(bounds.tolist())]
     return tuple(
         RungCurve(
-            trial_id=trial_id,
-            epochs=tuple(report.epoch for report in found),
-            values=tuple(report.value for report in found),
-            ending=endings[trial_id],
+            trial_id=trial,
+            epochs=tuple(reports.epochs[found].tolist()),
+            values=tuple(reports.values[found].tolist()),
+            ending=endings[trial],
         )
-        for trial_id, found in by_trial.items()
+        for found in sorted(stretches, key=lambda found: int(found[0]))
+        if (trial := reports.trial_ids[reports.trials[found[0]]]) in endings
     )
 
 
@@ -125,6 +131,14 @@ def early_stopping_thrift(curves: Sequence[RungCurve], *, max_epochs: int) -> Th
     """
     ended = [curve for curve in curves if curve.ending in ("completed", "stopped")]
     return Thrift(epochs_run=sum(curve.epochs[-1] for curve in ended), epochs_without=max_epochs * len(ended))
+
+
+def thin_points(points: Sequence[AnytimePoint], most: int) -> tuple[AnytimePoint, ...]:
+    """Choose points of a course: an even sample, the first, the last, and all at which the best became better."""
+    step = max(1, -(-len(points) // most))
+    better = {place for place in range(1, len(points)) if points[place].best != points[place - 1].best}
+    kept = {*range(0, len(points), step), *better, max(0, len(points) - 1)} if points else ()
+    return tuple(points[place] for place in sorted(kept))
 
 
 def thin_out(curves: Sequence[RungCurve], most: int, *, always: str | None = None) -> tuple[RungCurve, ...]:

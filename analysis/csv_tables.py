@@ -1,23 +1,31 @@
 """The tables of a report as CSV, for spreadsheets and papers: all digits, one header line."""
 
 import csv
+import dataclasses
 import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+
+from analysis.ablation.tables import list_tables
 from analysis.contenders import Comparison
 from analysis.details import Details
 from analysis.forecast_scores import StepProfile
 from analysis.formatting import format_exactly
+from analysis.importance import Importance
 from analysis.intervals import Interval
+from analysis.pareto import Front
 from analysis.records import Records
+from analysis.sampled_test_part import SampledPart
 from analysis.summary import Summary
 from analysis.validity import ObjectiveCheck
 
 
 def write_tables(records: Records, summary: Summary, details: Details | None) -> dict[str, str]:
     """Write every table that the study has data for, by name."""
-    tables = {"trials": records.table.to_csv(index=False, lineterminator="\n")}
+    tables = {"trials": _write_trials(records.table)}
     if (comparison := summary.comparison) is not None:
         tables |= {
             "configurations": _to_csv(_list_rows(comparison)),
@@ -26,8 +34,16 @@ def write_tables(records: Records, summary: Summary, details: Details | None) ->
         }
         if series := list(_list_series(comparison)):
             tables["series"] = _to_csv(series)
+    if summary.ablation is not None:
+        tables |= {name: _to_csv(rows) for name, rows in list_tables(summary.ablation).items()}
     if details is not None and details.profile is not None:
         tables["by_step"] = _to_csv(_list_steps(details.profile))
+    if details is not None and details.test_sampling is not None:
+        tables["test_sampling"] = _to_csv(_list_sampled(details.test_sampling))
+    if details is not None and details.importance is not None and details.importance.influences:
+        tables["importance"] = _to_csv(_list_influences(details.importance))
+    if details is not None and details.fronts:
+        tables["pareto"] = _to_csv(_list_points(details.fronts))
     if summary.search.anytime:
         tables["anytime"] = _to_csv(
             {
@@ -47,6 +63,14 @@ def write_tables(records: Records, summary: Summary, details: Details | None) ->
             for group in summary.errors
         )
     return tables
+
+
+def _write_trials(table: pa.Table) -> str:
+    """Write the trial table, with the columns in which any trial has a value; Python itself would take minutes."""
+    table = table.select([name for name in table.column_names if table[name].null_count < len(table)])
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(table, buffer, pyarrow.csv.WriteOptions(include_header=False))
+    return ",".join(table.column_names) + "\n" + buffer.getvalue().decode()
 
 
 def _list_rows(comparison: Comparison) -> Iterable[Mapping[str, Any]]:
@@ -92,6 +116,35 @@ def _list_steps(profile: StepProfile) -> Iterable[Mapping[str, Any]]:
     for row in profile.rows:
         for step, interval in row.by_step.items():
             yield {"row": row.label, "step": step, "metric": profile.metric, **_interval(interval)}
+
+
+def _list_influences(importance: Importance) -> Iterable[Mapping[str, Any]]:
+    for influence in importance.influences:
+        for measure, level in influence.levels.items():
+            yield {"parameter": influence.parameter, "measure": measure, **dataclasses.asdict(level)}
+
+
+def _list_points(fronts: Iterable[Front]) -> Iterable[Mapping[str, Any]]:
+    for front in fronts:
+        for point in front.points:
+            yield {
+                "row": point.label,
+                "score_name": front.score,
+                "is_test_score": front.on_test,
+                **_columns("score", point.score),
+                "cost_name": front.cost,
+                "cost": point.cost,
+                "standing": point.standing,
+                "dominated_by": " ".join(point.dominated_by),
+            }
+
+
+def _list_sampled(sampling: SampledPart) -> Iterable[Mapping[str, Any]]:
+    for row in sampling.rows:
+        named = {"row": row.label, "metric": sampling.metric, "units": sampling.units, "n_units": sampling.n_units}
+        numbers = dataclasses.asdict(row)
+        del numbers["label"]
+        yield {**named, **numbers}
 
 
 def _list_parameters(summary: Summary) -> Iterable[Mapping[str, Any]]:

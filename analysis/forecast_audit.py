@@ -28,7 +28,7 @@ def audit_forecasts(folder: StudyFolder) -> Findings:
     """
     findings = Findings()
     if folder.study.get("task") == "forecast":
-        metrics = load_tables(folder)[1]
+        metrics = load_tables(folder).metrics.load()
         recorded = metrics[metrics["name"].isin(list(_ERRORS))].dropna(subset=["series"]).sort_values("event_seq")
         for trial, rows in recorded.groupby("trial_id", sort=True):
             _audit_trial(findings, str(trial), rows, folder.predictions(str(trial), _NEEDED))

@@ -56,6 +56,13 @@ def format_seconds(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def format_minutes(minutes: float) -> str:
+    """Write trial-minutes, as hours where they are many."""
+    if minutes >= 120:
+        return f"{minutes / 60:.1f} trial-hours"
+    return f"{minutes:.1f} trial-minutes" if minutes < 10 else f"{minutes:.0f} trial-minutes"
+
+
 def format_quantity(value: float | None, digits: int = 3) -> str:
     """Write a measured quantity with so many significant digits, without an exponent."""
     if value is None:

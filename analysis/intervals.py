@@ -56,6 +56,18 @@ class Interval:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingError:
+    """How far a mean over blocks would move under other seeds."""
+
+    standard_error: float
+    """Zero where the seeds change nothing."""
+    freedom: float
+    """Degrees of freedom, by Satterthwaite; infinite where there is no spread to estimate."""
+    cautious_freedom: float
+    """Never more than that, see :mod:`analysis.ablation.paired`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RankCorrelation:
     """Spearman's rank correlation with a 95 % interval over configurations."""
 
@@ -108,12 +120,37 @@ def paired_difference(first: Blocks, second: Blocks, *, confidence: float = CONF
         is shared.
     """
     first, second = np.broadcast_arrays(first, second)
-    difference = first - second
-    difference[np.abs(difference) < ROUNDING] = 0.0
-    interval = mean_interval(difference, confidence=confidence)
+    interval = mean_interval(block_differences(first, second), confidence=confidence)
     if interval is None:
         return None
     return dataclasses.replace(interval, n_dropped=int(np.sum(np.isnan(first) != np.isnan(second))))
+
+
+def block_differences(first: Blocks, second: Blocks) -> Blocks:
+    """Subtract within blocks, ``[S, K]``; rounding is no difference, and a block that one arm lacks is NaN."""
+    difference = first - second
+    difference[np.abs(difference) < ROUNDING] = 0.0
+    return difference
+
+
+def sampling_error(by_series: Sequence[Blocks]) -> SamplingError:
+    """Estimate the error of the mean over series of their means, each series with a variance of its own.
+
+    Args:
+        by_series: ``[K_s]`` for each series, two values or more.
+    """
+    # Equal floats can have a variance of 1e-33, from which no degrees of freedom follow.
+    terms = [0.0 if np.ptp(row) == 0 else float(row.var(ddof=1)) / len(row) for row in by_series]
+    total = sum(terms)
+    if total == 0:
+        return SamplingError(standard_error=0.0, freedom=math.inf, cautious_freedom=math.inf)
+    # As shares of the total: the square of a variance near 1e-170 would be zero.
+    shares = [(term / total, len(row) - 1) for term, row in zip(terms, by_series, strict=True)]
+    return SamplingError(
+        standard_error=total**0.5 / len(by_series),
+        freedom=1 / sum(share**2 / freedom for share, freedom in shares),
+        cautious_freedom=1 / max(share / freedom for share, freedom in shares),
+    )
 
 
 def rank_correlation(
@@ -153,13 +190,9 @@ def rank_correlation(
 
 
 def _with_bounds(interval: Interval, by_series: list[Blocks], fewest: int, confidence: float) -> Interval:
-    # Equal floats can have a variance of 1e-33, from which no degrees of freedom follow.
-    terms = [0.0 if np.ptp(row) == 0 else float(row.var(ddof=1)) / len(row) for row in by_series]
-    total = sum(terms)
-    if total == 0:
+    error = sampling_error(by_series)
+    if error.standard_error == 0:
         return dataclasses.replace(interval, low=interval.mean, high=interval.mean, note="no spread over the seeds")
-    # As shares of the total: the square of a variance near 1e-170 would be zero.
-    freedom = 1 / sum((term / total) ** 2 / (len(row) - 1) for term, row in zip(terms, by_series, strict=True))
-    half = float(stdtrit(freedom, (1 + confidence) / 2)) * total**0.5 / len(by_series)
+    half = float(stdtrit(error.freedom, (1 + confidence) / 2)) * error.standard_error
     note = "two seeds, so indicative only" if fewest == 2 else ""
     return dataclasses.replace(interval, low=interval.mean - half, high=interval.mean + half, note=note)

@@ -128,8 +128,7 @@ def _is_learned(name: str, objectives: Sequence[str]) -> bool:
 
 def _by_epoch(records: Records, rows: Sequence[Contender]) -> pd.DataFrame:
     """Select the rows' values by series and epoch; of an epoch that was trained twice, the later one."""
-    table = records.metrics
-    table = table[table["trial_id"].isin({trial for row in rows for trial in row.trials})]
+    table = records.metrics.of({trial for row in rows for trial in row.trials})
     table = table.dropna(subset=["series", "value"])
     table = table[(table["step"] > 0) & ~table["name"].str.startswith(("test_", "full_"))]
     table = table.sort_values("event_seq", kind="stable")

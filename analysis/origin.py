@@ -41,6 +41,8 @@ class Provenance:
     confirm_top: int | None
     confirm_seeds: tuple[int, ...]
     """The seeds that were used."""
+    ablation_seeds: tuple[int, ...]
+    """Those of an ablation's arms."""
     git_commit: str | None
     git_dirty: bool | None
     code_hash: str | None
@@ -92,6 +94,7 @@ def describe_origin(records: Records) -> Provenance:
         study_seed=spec.get("seed"),
         confirm_top=spec.get("confirm_top"),
         confirm_seeds=tuple(dict.fromkeys(trial.seed for trial in records.of_stage("confirm"))),
+        ablation_seeds=tuple(dict.fromkeys(trial.seed for trial in records.of_stage("ablate_frozen"))),
         git_commit=code.get("git_commit"),
         git_dirty=code.get("git_dirty"),
         code_hash=code.get("hash"),

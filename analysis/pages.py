@@ -10,15 +10,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis import formatting
+from analysis.ablation.page import describe_ablation, describe_runs, list_sections
 from analysis.contenders import Comparison, Contender
 from analysis.details import Details
 from analysis.drawing import COLOURS, Picture
+from analysis.importance_figures import MEASURES
+from analysis.importance_in_words import READING, describe_importance, describe_standing
 from analysis.metric_catalogue import METRICS, RANDOM, label_baseline, label_metric
+from analysis.next_runs import NextRun
 from analysis.origin import Provenance
+from analysis.pareto import COSTS
 from analysis.records import Trial
+from analysis.sampled_test_part import describe_sampling
+from analysis.statements import Threat, Verdict
 from analysis.summary import Summary
-from analysis.threats import Threat
-from analysis.verdict import Verdict
 
 MOST_RANKED_SERIES = 4
 """Series with columns of their own in the check of the objective."""
@@ -44,6 +49,7 @@ class Content:
     figures: Mapping[str, tuple[Picture, ...]]
     """By the section that shows them."""
     trials: tuple[Trial, ...]
+    next_runs: tuple[NextRun, ...]
 
     @property
     def pictures(self) -> dict[str, Picture]:
@@ -142,10 +148,13 @@ def _make_context(content: Content) -> dict[str, Any]:
         "verdict": content.verdict,
         "threats": content.threats,
         "profile": None if content.details is None else content.details.profile,
+        "sampling": None if content.details is None else content.details.test_sampling,
         "figures": content.figures,
+        "next_runs": content.next_runs,
+        **_describe_exploration(content.details),
         "pictures": content.pictures,
         "sections": _list_sections(content),
-        "tiles": _choose_tiles(comparison),
+        "tiles": _choose_tiles(comparison, "best" if summary.ablation is None else "base"),
         "other_metrics": [name for name in shown if comparison and name != comparison.yardstick.name],
         "full_metrics": [name for name in shown if comparison and any(name in row.full for row in comparison.rows)],
         "per_series": _list_series(comparison),
@@ -155,9 +164,10 @@ def _make_context(content: Content) -> dict[str, Any]:
         "statuses": sorted({status for counts in summary.trials.values() for status in counts}),
         "failures": _count_failures(summary),
         **_describe_origin(summary.provenance),
-        "search_line": describe_search(summary),
+        "search_line": describe_search(summary) if summary.ablation is None else describe_runs(summary.ablation),
         "trial_line": _count_trials,
         **_WRITERS,
+        **describe_ablation(summary.ablation),
     }
 
 
@@ -173,7 +183,24 @@ _WRITERS: dict[str, Any] = {
     "join": formatting.join_names,
     "label": label_metric,
     "standing": _describe_standing,
+    "describe_sampling": describe_sampling,
+    "influence": describe_standing,
+    "share": formatting.format_share,
+    "minutes": formatting.format_minutes,
 }
+
+
+def _describe_exploration(details: Details | None) -> dict[str, Any]:
+    """Describe what the search says of hyperparameters and of cost."""
+    importance = None if details is None else details.importance
+    return {
+        "importance": importance,
+        "importance_lines": [] if importance is None else describe_importance(importance),
+        "importance_reading": READING,
+        "measures": MEASURES,
+        "fronts": () if details is None else details.fronts,
+        "costs": COSTS,
+    }
 
 
 def _count_failures(summary: Summary) -> int:
@@ -183,28 +210,35 @@ def _count_failures(summary: Summary) -> int:
 def _list_sections(content: Content) -> list[tuple[str, str]]:
     summary, comparison = content.summary, content.summary.comparison
     result = [("best", "Best configurations"), ("configuration", "The best one")]
+    if summary.ablation is not None:
+        result = [*list_sections(summary.ablation), ("best", "The base"), ("configuration", "Its configuration")]
     if _list_series(comparison):
         result.append(("series", "Series by series"))
     if content.figures["forecast"]:
         result.append(("forecast", "What was forecast"))
     if content.figures["learned"]:
         result.append(("learned", "What the model learned"))
+    details = content.details
+    if details is not None and details.fronts:
+        result.append(("pareto", "Score against cost"))
     return [
         ("verdict", "Verdict"),
         ("origin", "Where this comes from"),
         *(result if comparison is not None else ()),
-        ("search", "How the search went"),
+        ("search", "How the search went" if summary.ablation is None else "How the runs went"),
+        *([("importance", "Which hyperparameters mattered")] if details and details.importance else ()),
         *([("check", "Does the objective rank?")] if summary.check is not None else ()),
         *([("threats", "What to hold against it")] if comparison is not None else ()),
+        *([("next", "What to run next")] if content.next_runs else ()),
         ("appendix", "Appendix"),
     ]
 
 
-def _choose_tiles(comparison: Comparison | None) -> list[tuple[str, Contender]]:
+def _choose_tiles(comparison: Comparison | None, winner: str) -> list[tuple[str, Contender]]:
     """Choose the rows that stand large in the verdict."""
     if comparison is None:
         return []
-    tiles = [(f"best: {comparison.best.label}", comparison.best)]
+    tiles = [(f"{winner}: {comparison.best.label}", comparison.best)]
     if comparison.published is not None and not comparison.best.is_published:
         tiles.append(("published", comparison.published))
     if comparison.variant is not None and not comparison.best.is_variant:

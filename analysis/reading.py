@@ -2,19 +2,24 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from analysis.log_lines import read_lines_after
+from analysis.segments import drop_repeated, read_segment, select_trials
 from analysis.trial_table import MEASURING, METRIC_SCHEMA, TrialRows, to_metric_table, to_trial_table, trial_schema
 
 _MOST_LISTINGS = 5
 """So often a folder is listed anew because a segment went away while it was read."""
+_EVENT_ALONE = pa.schema([("event_seq", pa.int64())])
 
 
 class StudyFolder:
@@ -44,32 +49,47 @@ class StudyFolder:
         found = [info.base_name for info in self.filesystem.get_file_info(selector)]
         return sorted(name for name in found if name.endswith(suffix))
 
-    def table(self, folder: str, schema: pa.Schema) -> pa.Table:
+    def table(self, folder: str, schema: pa.Schema, *, trial_ids: Collection[str] | None = None) -> pa.Table:
         """Read all segments of a folder as one table, also while they are merged.
 
         A merge that is under way, or was killed, leaves rows in the merged segment and in an older one; what belongs
         to one event is always in one segment, so of each event the newest segment that has it counts.
 
+        Args:
+            folder: Name of the folder.
+            schema: The columns to read.
+            trial_ids: Read the rows of these alone; ``None`` for all.
+
         Raises:
             ValueError: If a segment cannot be read.
         """
+        wanted = None if trial_ids is None else sorted(trial_ids)
         for _ in range(_MOST_LISTINGS - 1):
             try:
-                return self._table(folder, schema)
+                return self._table(folder, schema, wanted)
             except FileNotFoundError:
                 continue  # merged into a newer one since the folder was listed
-        return self._table(folder, schema)
+        return self._table(folder, schema, wanted)
+
+    def newest_event(self, folder: str) -> int:
+        """Return the newest event of which a folder's segments have rows; -1 where there is none."""
+        for name in reversed(self.files(folder, ".parquet")):
+            table = self.segment(f"{folder}/{name}", _EVENT_ALONE)
+            if len(table):
+                return int(pc.max(table["event_seq"]).as_py())
+        return -1
 
     def events_after(self, seq: int) -> Iterator[dict[str, Any]]:
         """Iterate over the log's whole events that are newer than a number, as they stand in the file."""
         for name in self.files("events", ".jsonl"):
-            for line in self.read(f"events/{name}").split(b"\n")[:-1]:
-                try:
-                    event = json.loads(line)
-                except ValueError:
-                    return  # the last line of a driver that died
-                if event["seq"] > seq:
-                    yield event
+            with self.filesystem.open_input_file(str(self.root / "events" / name)) as file:
+                for line in read_lines_after(file, seq):
+                    try:
+                        event = json.loads(line)
+                    except ValueError:
+                        return  # the last line of a driver that died
+                    if event["seq"] > seq:
+                        yield event
 
     def predictions(self, trial_id: str, columns: Sequence[str]) -> pd.DataFrame | None:
         """Read columns of what a trial predicted; ``None`` where nothing, or other columns, were written.
@@ -88,12 +108,13 @@ class StudyFolder:
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{path} cannot be read: {error}; move it away, and its figures are left out") from error
 
-    def segment(self, name: str, schema: pa.Schema) -> pa.Table:
+    def segment(self, name: str, schema: pa.Schema, *, wanted: Sequence[str] | None = None) -> pa.Table:
         """Read one segment as it is.
 
         Args:
             name: Its path within the study.
             schema: The columns to read.
+            wanted: Trials, in order; only groups of rows that may hold one of them are read. ``None`` for all.
 
         Raises:
             FileNotFoundError: If it is not there any more.
@@ -101,18 +122,18 @@ class StudyFolder:
         """
         try:
             with self.filesystem.open_input_file(str(self.root / name)) as file, pq.ParquetFile(file) as parquet:
-                # One thread: segments are small, and handing them to a pool costs more than reading them.
-                return parquet.read(columns=schema.names, use_threads=False).cast(schema)
+                return read_segment(parquet, schema, wanted)
         except FileNotFoundError:
             raise
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise ValueError(
                 f"{self.root / name} cannot be read: {error}; move it away and resume the study"
             ) from error
 
-    def _table(self, folder: str, schema: pa.Schema) -> pa.Table:
-        tables = [self.segment(f"{folder}/{name}", schema) for name in self.files(folder, ".parquet")]
-        return pa.concat_tables([schema.empty_table(), *_drop_repeated(tables)])
+    def _table(self, folder: str, schema: pa.Schema, wanted: Sequence[str] | None) -> pa.Table:
+        names = [f"{folder}/{name}" for name in self.files(folder, ".parquet")]
+        tables = [select_trials(self.segment(name, schema, wanted=wanted), wanted) for name in names]
+        return pa.concat_tables([schema.empty_table(), *drop_repeated(tables)])
 
     def _read_study(self, text: str) -> dict[str, Any]:
         try:
@@ -140,7 +161,8 @@ def load_trials(path_or_uri: str | Any) -> pd.DataFrame:
     Raises:
         ValueError: If there is no study, or a segment cannot be read.
     """
-    return load_tables(StudyFolder(path_or_uri))[0]
+    trials: pd.DataFrame = load_tables(StudyFolder(path_or_uri)).trials.to_pandas()
+    return trials
 
 
 def load_metrics(path_or_uri: str | Any) -> pd.DataFrame:
@@ -152,45 +174,104 @@ def load_metrics(path_or_uri: str | Any) -> pd.DataFrame:
     Raises:
         ValueError: If there is no study, or a segment cannot be read.
     """
-    return load_tables(StudyFolder(path_or_uri))[1]
+    return load_tables(StudyFolder(path_or_uri)).metrics.load()
 
 
-def load_tables(folder: StudyFolder) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Load trials and metrics in one go: the segments, and what the events that are newer than them add.
+class Metrics:
+    """Values of metrics as they were when a study was opened; read when asked for, since few are and millions lie."""
+
+    def __init__(self, folder: StudyFolder, tail: pa.Table, newest: int) -> None:
+        """Remember what segments alone do not tell.
+
+        Args:
+            folder: The study's.
+            tail: Rows that were in no segment.
+            newest: The newest event of then; what segments got since is passed over.
+        """
+        self._folder, self._tail, self._newest = folder, tail, newest
+        self._known: set[str] = set()
+        self._rows = METRIC_SCHEMA.empty_table()
+
+    def load(self) -> pd.DataFrame:
+        """Load all rows."""
+        rows: pd.DataFrame = self._read(None).to_pandas()
+        return rows
+
+    def of(self, trial_ids: Collection[str]) -> pd.DataFrame:
+        """Load the rows of some trials."""
+        if missing := set(trial_ids) - self._known:
+            self._rows = pa.concat_tables([self._rows, self._read(missing)])
+            self._known |= missing
+        rows: pd.DataFrame = select_trials(self._rows, trial_ids).to_pandas()
+        return rows
+
+    def _read(self, trial_ids: Collection[str] | None) -> pa.Table:
+        table = self._folder.table("metrics", METRIC_SCHEMA, trial_ids=trial_ids)
+        table = table.filter(pc.less_equal(table["event_seq"], self._newest))
+        return pa.concat_tables(drop_repeated([table, select_trials(self._tail, trial_ids)]) or [table])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tables:
+    """A study's tables: what is in segments, and what the events that are newer than them add."""
+
+    trials: pa.Table
+    """One row per trial, in the order in which they were asked."""
+    metrics: Metrics
+
+
+def load_tables(folder: StudyFolder) -> Tables:
+    """Load a study's tables.
 
     Raises:
         ValueError: If a segment cannot be read.
     """
     schema = trial_schema(folder.study["columns"])
-    trials = folder.table("trials", schema)
-    metrics = folder.table("metrics", METRIC_SCHEMA)
-    latest = {row["trial_id"]: row for row in sorted(trials.to_pylist(), key=lambda row: row["event_seq"])}
-    rows = TrialRows(folder.study)
-    rows.rows = {name: latest[name] for name in sorted(latest, key=lambda name: latest[name]["created_at"])}
-    seen = set(metrics.column("event_seq").to_pylist())
-    rows = _catch_up(folder, rows, seen)
-    tail = to_metric_table([row for row in rows.metric_rows if row[-1] not in seen])
-    return to_trial_table(rows.rows.values(), schema).to_pandas(), pa.concat_tables([metrics, tail]).to_pandas()
+    trials = _keep_latest(folder.table("trials", schema))
+    rows, is_whole = _catch_up(folder, trials)
+    if rows.rows:
+        known = schema.empty_table() if is_whole else select_trials(trials, rows.rows, but=True)
+        trials = _keep_latest(pa.concat_tables([known, to_trial_table(rows.rows.values(), schema)]))
+    tail = to_metric_table(rows.metric_rows)
+    newest = max((pc.max(table["event_seq"]).as_py() for table in (trials, tail) if len(table)), default=-1)
+    return Tables(trials=trials, metrics=Metrics(folder, tail, max(newest, folder.newest_event("metrics"))))
 
 
-def _catch_up(folder: StudyFolder, rows: TrialRows, seen: Collection[int]) -> TrialRows:
-    """Add to rows from the segments what the log knows beyond them.
+def _keep_latest(trials: pa.Table) -> pa.Table:
+    """Keep the latest row of each trial, in the order in which trials were asked."""
+    names = pc.dictionary_encode(trials["trial_id"].combine_chunks()).indices.to_numpy()
+    events = trials["event_seq"].to_numpy()
+    latest = np.full(names.max(initial=-1) + 1, -1)
+    np.maximum.at(latest, names, events)
+    kept = np.flatnonzero(latest[names] == events)
+    created = trials["created_at"].cast(pa.int64()).to_numpy()[kept]
+    return trials.take(pa.array(kept[np.lexsort((events[kept], created))]))
+
+
+def _catch_up(folder: StudyFolder, trials: pa.Table) -> tuple[TrialRows, bool]:
+    """Add up what the log knows beyond the segments.
 
     Trials are written before metrics, so a driver that dies between the two leaves metrics that are older than the
     newest row and in no segment. Those come from going through the whole log once more.
 
     Args:
         folder: The study's.
-        rows: The latest row of each trial.
-        seen: Events whose metrics are in a segment.
+        trials: The latest row of each trial in segments.
+
+    Returns:
+        The rows of trials that changed since, and whether these are all.
     """
-    newest = max((row["event_seq"] for row in rows.rows.values()), default=-1)
-    for event in folder.events_after(min(newest, max(seen, default=-1))):
-        if event["seq"] > newest:
-            apply_event(rows, event)
-        elif event["kind"] in MEASURING and event["seq"] not in seen:
-            return replay(folder.study, folder.events_after(-1))
-    return rows
+    newest = pc.max(trials["event_seq"]).as_py() if len(trials) else -1
+    events = list(folder.events_after(min(newest, folder.newest_event("metrics"))))
+    if any(event["kind"] in MEASURING and event["seq"] <= newest for event in events):
+        return replay(folder.study, folder.events_after(-1)), True
+    events = [event for event in events if event["seq"] > newest]
+    rows = TrialRows(folder.study)
+    changed = select_trials(trials, {event["trial"] for event in events if "trial" in event})
+    rows.rows = {row["trial_id"]: row for row in changed.to_pylist()}
+    for event in events:
+        apply_event(rows, event)
+    return rows, False
 
 
 def replay(study: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> TrialRows:
@@ -231,20 +312,3 @@ class _Entries(dict[str, Any]):
             f"{self._where} has no entry `{name}`: another version of AblaTune made this study; look at it with "
             "the code of the commit that its entry `code` names"
         )
-
-
-def _drop_repeated(tables: Sequence[pa.Table]) -> list[pa.Table]:
-    """Drop from each table, in order of time, the rows of events that a later one has too."""
-    kept: list[pa.Table] = []
-    oldest: int | None = None
-    for table in reversed(tables):
-        if len(table) == 0:
-            continue
-        first, last = pc.min_max(table["event_seq"]).as_py().values()
-        if oldest is not None and last >= oldest:
-            known = pa.chunked_array([chunk for later in kept for chunk in later["event_seq"].chunks], type=pa.int64())
-            kept.append(table.filter(pc.invert(pc.is_in(table["event_seq"], value_set=known))))
-        else:
-            kept.append(table)
-        oldest = first if oldest is None else min(first, oldest)
-    return kept[::-1]

@@ -1,15 +1,22 @@
 """What a study's folder says, as typed values: the border at which tables and events stop being loose."""
 
+import dataclasses
 import json
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from analysis.convergence import EpochReport
-from analysis.reading import StudyFolder, load_tables
+from analysis.convergence import EpochReports
+from analysis.log_columns import LogColumns, read_log_columns
+from analysis.reading import Metrics, StudyFolder, load_tables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +53,10 @@ class Trial:
     error: str
 
 
+_ENTRIES = frozenset(field.name for field in dataclasses.fields(Trial))
+_ROWS_AT_ONCE = 5_000
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
     """One driver's work on the study."""
@@ -53,6 +64,16 @@ class Session:
     changed: tuple[str, ...]
     """What was no longer as the study began: ``code``, ``data``, ``versions``."""
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """One time that an ablation had every block tested, so that its result could be looked at."""
+
+    number: int
+    """From 1."""
+    seeds: int
+    """Of each configuration, by then."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -69,11 +90,17 @@ class Log:
     selected: str | None = None
     """Hash of the configuration that won, fixed before the test split was opened."""
     test_opened: bool = False
+    seeds: int | None = None
+    """Of each configuration of an ablation, as many as it may have by now."""
+    looks: list[Look] = field(default_factory=list)
+    """At an ablation's result."""
+    path: list[Mapping[str, Any]] = field(default_factory=list)
+    """From the published configuration to an ablation's base, one entry for each parameter, in the steps' order."""
     is_over: bool = False
     """Whether the engine had nothing left to do, and was given nothing since."""
     searched_after_test: list[str] = field(default_factory=list)
     """Search trials that began after the test split was opened."""
-    reports: list[EpochReport] = field(default_factory=list)
+    reports: EpochReports = field(default_factory=EpochReports.none)
     """Of the search, in the order in which they came."""
 
 
@@ -83,9 +110,9 @@ class Records:
 
     study: Mapping[str, Any]
     trials: tuple[Trial, ...]
-    table: pd.DataFrame
+    table: pa.Table
     """The trial table as it is, one row per trial in the order in which they were asked."""
-    metrics: pd.DataFrame
+    metrics: Metrics
     log: Log
     predictions: Callable[[str, Sequence[str]], pd.DataFrame | None]
     """What a trial predicted on the test part, by its id and the wanted columns; read when asked for. ``None`` where
@@ -107,7 +134,7 @@ class Records:
 
     def last_values(self, trial_ids: Collection[str]) -> dict[str, dict[str, dict[str, float]]]:
         """Return the latest value of every metric by trial, series and name; what is undefined is left out."""
-        rows = self.metrics[self.metrics["trial_id"].isin(set(trial_ids))].dropna(subset=["series", "value"])
+        rows = self.metrics.of(trial_ids).dropna(subset=["series", "value"])
         rows = rows.sort_values("event_seq", kind="stable")
         values: dict[str, dict[str, dict[str, float]]] = {}
         columns = (rows[name].tolist() for name in ("trial_id", "series", "name", "value"))
@@ -123,18 +150,35 @@ def read_records(path_or_uri: str | Any) -> Records:
         ValueError: If there is no study, or a segment cannot be read.
     """
     folder = StudyFolder(path_or_uri)
-    table, metrics = load_tables(folder)
+    tables = load_tables(folder)
     return Records(
         study=folder.study,
-        trials=tuple(_read_trial(row) for row in table.to_dict("records")),
-        table=table,
-        metrics=metrics,
-        log=_read_log(folder.events_after(-1)),
+        trials=tuple(_read_trials(tables.trials)),
+        table=tables.trials,
+        metrics=tables.metrics,
+        log=_read_log(read_log_columns(folder)),
         predictions=folder.predictions,
     )
 
 
-def _read_trial(row: Mapping[Any, Any]) -> Trial:
+def _read_trials(table: pa.Table) -> Iterator[Trial]:
+    """Iterate over the rows, of which only the entries of :class:`Trial` become Python objects."""
+    names = [name for name in table.column_names if name in _ENTRIES]
+    parameters = [name for name in table.column_names if name.startswith("p_")]
+    combinations: dict[tuple[bool, ...], frozenset[str]] = {}
+    for begin in range(0, len(table), _ROWS_AT_ONCE):
+        part = table.slice(begin, _ROWS_AT_ONCE)
+        # Parsed together, configurations share the strings that are their keys.
+        configs = json.loads(f"[{','.join(part['config_json'].to_pylist())}]")
+        validity = [part[name].is_valid().to_pylist() for name in parameters]
+        for row, config, *valid in zip(part.select(names).to_pylist(), configs, *validity, strict=True):
+            if (used := combinations.get(tuple(valid))) is None:
+                found = (name[2:] for name, one in zip(parameters, valid, strict=True) if one)
+                used = combinations.setdefault(tuple(valid), frozenset(found))
+            yield _read_trial(row, config, used)
+
+
+def _read_trial(row: Mapping[str, Any], config: Mapping[str, Any], used: frozenset[str]) -> Trial:
     return Trial(
         trial_id=row["trial_id"],
         stage=row["stage"],
@@ -142,17 +186,17 @@ def _read_trial(row: Mapping[Any, Any]) -> Trial:
         block=_text(row["block"]),
         status=row["status"],
         source=_text(row["source"]),
-        config=json.loads(row["config_json"]),
-        used=frozenset(name[2:] for name in row if name.startswith("p_") and not _is_missing(row[name])),
+        config=config,
+        used=used,
         config_hash=row["config_hash"],
-        seed=int(row["seed"]),
+        seed=row["seed"],
         objective=_number(row["objective"]),
-        epochs_run=int(row["epochs_run"]),
-        max_epochs=int(row["max_epochs"]),
-        rung=_whole(row["rung"]),
-        train_s=float(row["train_s"]),
-        duration_s=float(row["duration_s"]),
-        n_params=_whole(row["n_params"]),
+        epochs_run=row["epochs_run"],
+        max_epochs=row["max_epochs"],
+        rung=row["rung"],
+        train_s=row["train_s"],
+        duration_s=row["duration_s"],
+        n_params=row["n_params"],
         peak_memory_mb=_number(row["peak_memory_mb"]),
         latency_p50_ms=_number(row["latency_p50_ms"]),
         latency_p95_ms=_number(row["latency_p95_ms"]),
@@ -165,76 +209,70 @@ def _read_trial(row: Mapping[Any, Any]) -> Trial:
     )
 
 
-def _is_missing(value: Any) -> bool:
-    return bool(pd.isna(value))
+def _text(value: str | None) -> str:
+    return "" if value is None else value
 
 
-def _text(value: Any) -> str:
-    return "" if _is_missing(value) else str(value)
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _number(value: Any) -> float | None:
-    return None if _is_missing(value) or not math.isfinite(value) else float(value)
-
-
-def _whole(value: Any) -> int | None:
-    return None if _is_missing(value) else int(value)
-
-
-def _read_log(events: Iterable[Mapping[str, Any]]) -> Log:
-    log, clock = Log(), _WorkClock()
-    searching: set[str] = set()
-    for event in events:
-        wall_s = clock.tell(event)
-        if event["kind"] in ("asked", "budget", "finished"):
-            log.is_over = event["kind"] == "finished"
-        if event["kind"] == "asked" and event["stage"] == "search":
-            searching.add(event["trial"])
-            if log.test_opened:
-                log.searched_after_test.append(event["trial"])
-        elif event["kind"] == "reported" and event["trial"] in searching:
-            log.reports.append(_read_report(event, wall_s))
-        else:
-            _take_in(log, event)
-    log.sessions = clock.sessions()
+def _read_log(columns: LogColumns) -> Log:
+    log = Log()
+    asked = zip(*(columns.asked[name].to_pylist() for name in ("place", "trial", "stage")), strict=True)
+    searching = {trial: place for place, trial, stage in asked if stage == "search"}
+    last_asked = pc.max(columns.asked["place"]).as_py()
+    for place, event in columns.study_events:
+        if event["kind"] in ("budget", "finished"):
+            log.is_over = event["kind"] == "finished" and (last_asked is None or last_asked < place)
+        if event["kind"] == "test_opened" and not log.test_opened:
+            log.searched_after_test = [trial for trial, since in searching.items() if since > place]
+        _take_in(log, event)
+    log.sessions, wall_s = _follow_sessions(columns)
+    log.reports = _read_reports(columns, tuple(searching), wall_s)
     return log
+
+
+def _follow_sessions(columns: LogColumns) -> tuple[list[Session], NDArray[np.float64]]:
+    """List the sessions, and compute for every event ``[N]`` the seconds that drivers had worked until it."""
+    times, wall_s = columns.times, np.zeros(len(columns.times))
+    begun = {place: event for place, event in columns.study_events if event["kind"] == "session"}
+    starts = [place for place in {0: None, **begun} if place < len(times)]
+    sessions: list[Session] = []
+    for start, end in pairwise([*starts, len(times)]):
+        worked = sum(session.seconds for session in sessions)
+        wall_s[start:end] = worked + (times[start:end] - times[start])
+        changed = tuple(begun.get(start, {}).get("changed", ()))
+        sessions.append(Session(changed=changed, seconds=float(times[end - 1] - times[start])))
+    return sessions, wall_s
+
+
+def _read_reports(columns: LogColumns, searching: tuple[str, ...], wall_s: NDArray[np.float64]) -> EpochReports:
+    """Keep the reports of the search."""
+    trials = pc.index_in(columns.reports["trial"], value_set=pa.array(searching, pa.string()))
+    reports, trials = columns.reports.filter(trials.is_valid()), trials.drop_null()
+    return EpochReports(
+        trial_ids=searching,
+        trials=trials.to_numpy().astype(np.int64),
+        epochs=reports["epoch"].to_numpy(),
+        values=reports["value"].to_numpy(),
+        train_s=reports["train_s"].to_numpy(),
+        wall_s=wall_s[reports["place"].to_numpy()],
+    )
 
 
 def _take_in(log: Log, event: Mapping[str, Any]) -> None:
     kind = event["kind"]
     if kind == "budget":
         log.budget, log.checks, log.exhausted = event["trials"], event.get("checks", 0), False
+        log.seeds = event.get("seeds")
     elif kind == "exhausted":
-        log.exhausted = log.exhausted or event.get("stage", "search") == "search"
+        log.exhausted = log.exhausted or (event.get("stage", "search") == "search" and "arm" not in event)
     elif kind == "selected":
         log.selected = event["config_hash"]
     elif kind == "test_opened":
         log.test_opened = True
-
-
-def _read_report(event: Mapping[str, Any], wall_s: float) -> EpochReport:
-    names = ("epoch", "value", "train_s")
-    return EpochReport(trial_id=event["trial"], wall_s=wall_s, **{name: event[name] for name in names})
-
-
-class _WorkClock:
-    """Adds up the time in which a driver worked, session by session."""
-
-    def __init__(self) -> None:
-        self._changed: list[tuple[str, ...]] = []
-        self._bounds: list[list[float]] = []  # first and last event of each session
-
-    def tell(self, event: Mapping[str, Any]) -> float:
-        """Take an event in; return the seconds worked until it."""
-        if event["kind"] == "session" or not self._bounds:
-            self._changed.append(tuple(event.get("changed", ())))
-            self._bounds.append([event["time"], event["time"]])
-        self._bounds[-1][1] = event["time"]
-        return sum(end - begin for begin, end in self._bounds)
-
-    def sessions(self) -> list[Session]:
-        """List the sessions so far."""
-        return [
-            Session(changed=changed, seconds=end - begin)
-            for changed, (begin, end) in zip(self._changed, self._bounds, strict=True)
-        ]
+    elif kind == "looked":
+        log.looks.append(Look(number=event["look"], seeds=event["seeds"]))
+    elif kind == "ordered":
+        log.path = list(event["path"])

@@ -25,7 +25,8 @@ def audit_report(path_or_uri: str | Path) -> Findings:
         ValueError: If there is no study or no report, or a segment cannot be read.
     """
     folder = StudyFolder(path_or_uri)
-    written = {*folder.files("report", ""), *(f"tables/{name}" for name in folder.files("report/tables", ".csv"))}
+    tables = [name for kind in (".csv", ".tex") for name in folder.files("report/tables", kind)]
+    written = {*folder.files("report", ""), *(f"tables/{name}" for name in tables)}
     if "summary.json" not in written:
         raise ValueError(
             f"{path_or_uri} has no report to audit; write one with: python -m analysis report {path_or_uri}"

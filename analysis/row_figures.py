@@ -15,9 +15,11 @@ from analysis.summary import Summary
 
 def draw_comparison(summary: Summary, comparison: Comparison) -> list[Picture]:
     """Draw the rows on the objective, and on the test metric where there is one; call it within the house style."""
-    objective = summary.provenance.objective
+    objective, winner = summary.provenance.objective, "base" if summary.ablation else "best configuration"
     pictures = [
-        _draw_bars(
+        None
+        if summary.ablation
+        else _draw_bars(
             [_objective_bar(row, comparison) for row in comparison.rows if row.objective is not None],
             label=objective,
             name="search-to-confirmed",
@@ -34,7 +36,7 @@ def draw_comparison(summary: Summary, comparison: Comparison) -> list[Picture]:
                 name="test-scores",
                 title=f"{label} of each row on the {part}",
                 caption=f"{label} on the {part}: dots are seeds (means over series), bars 95 % intervals; the line "
-                "marks the best configuration.",
+                f"marks the {winner}.",
             )
         )
     return [picture for picture in pictures if picture is not None]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.ablation.result import Ablation
 from analysis.arms import value_that_counts
 from analysis.contenders import Comparison
 from analysis.formatting import NOT_RECORDED, format_difference, format_exactly, format_interval, join_names
@@ -43,7 +44,8 @@ class Side:
         """What was asked, of what data, with which code."""
         origin, spec = asdict(self.summary.provenance), self.records.study.get("spec", {})
         versions = {f"{_VERSION}{name}": version for name, version in origin["versions"].items()}
-        return {name: origin[name] for name in _QUESTION} | {name: spec.get(name) for name in _SPEC} | versions
+        parts = {} if self.summary.ablation is None else _ask_of_parts(self.summary.ablation)
+        return {name: origin[name] for name in _QUESTION} | {name: spec.get(name) for name in _SPEC} | parts | versions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +75,10 @@ class StudyDiff:
         return [*lines, f"the same in both: {join_names(same, most=len(same)) or 'nothing'}"]
 
     def _results(self) -> list[str]:
+        arms = _list_arms(self.first.summary.ablation, self.second.summary.ablation)
+        return [*([*_align(arms), ""] if arms else []), *self._winners()]
+
+    def _winners(self) -> list[str]:
         rows = [("best", "A", "B"), *_list_scores(self.first.summary.comparison, self.second.summary.comparison)]
         difference, why_none = self.pair()
         if difference is None:
@@ -119,6 +125,16 @@ def compare_studies(first: str | Path, second: str | Path) -> StudyDiff:
     return StudyDiff(first=sides[0], second=sides[1])
 
 
+def _ask_of_parts(ablation: Ablation) -> dict[str, Any]:
+    return {
+        "base": ablation.base.label,
+        "base_config_hash": ablation.base.config_hash,
+        "seeds of every arm": ablation.base.n_seeds,
+        "region": ablation.rules.region,
+        "re-tuned": None if ablation.retuning is None else asdict(ablation.retuning),
+    }
+
+
 def _comparison_of(side: Side) -> Comparison:
     assert side.summary.comparison is not None
     return side.summary.comparison
@@ -138,6 +154,17 @@ def _winner_blocks(side: Side, metric: str) -> Blocks:
     return np.array(
         [[value_that_counts(values.get(trial, {}).get(one, {}), metric) for _, trial in trials] for one in series]
     )
+
+
+def _list_arms(first: Ablation | None, second: Ablation | None) -> list[tuple[str, str, str]]:
+    """List the differences to the base of the arms of two ablations, by name; an arm that one lacks is a dash."""
+    if first is None or second is None:
+        return []
+    sides = [
+        {arm.name: f"{format_difference(arm.difference)} {arm.word}" for arm in one.arms} for one in (first, second)
+    ]
+    names = dict.fromkeys([*sides[0], *sides[1]])
+    return [("arm minus base", "A", "B"), *((name, sides[0].get(name, "-"), sides[1].get(name, "-")) for name in names)]
 
 
 def _list_scores(first: Comparison | None, second: Comparison | None) -> list[tuple[str, str, str]]:

@@ -1,11 +1,14 @@
 """Everything a report says, computed once from a study's folder: the single source of every number in it."""
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from analysis.ablation.progress import find_ablation_phase
+from analysis.ablation.result import Ablation, study_ablation
 from analysis.arms import rank_search
 from analysis.commands import reproduce_command
 from analysis.contenders import Comparison, Contender, compare
@@ -25,7 +28,7 @@ from analysis.validity import ObjectiveCheck, check_objectives
 
 SCHEMA = "ablatune-report/1"
 
-Phase = Literal["search", "confirmation", "test", "check", "finished", "failed"]
+Phase = Literal["search", "confirmation", "ablation", "test", "check", "finished", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,10 +82,12 @@ class Summary:
     """Number of trials by stage and status."""
     errors: tuple[ErrorGroup, ...]
     comparison: Comparison | None
+    ablation: Ablation | None
+    """``None`` in the study of a search."""
     parameters: tuple[ParameterRow, ...]
     """Of the best configuration."""
     commands: Mapping[str, str]
-    """How to reproduce each configuration, by label."""
+    """How to reproduce each configuration, by label; empty in an ablation, which its own command reproduces."""
     search: Search
     check: ObjectiveCheck | None
     """How well the objective ranks, where that was measured."""
@@ -96,16 +101,18 @@ class Summary:
 
 def summarize(records: Records) -> Summary:
     """Compute everything that a report says about a study."""
-    comparison = compare(records)
+    comparison, ablation = compare(records), study_ablation(records)
     return Summary(
-        phase=_find_phase(records),
+        phase=find_ablation_phase(records) if records.study.get("ablation") else _find_phase(records),
         provenance=describe_origin(records),
         trials=_count_trials(records.trials),
         errors=group_errors(records.trials),
         comparison=comparison,
+        ablation=ablation,
         parameters=_list_parameters(records.study, comparison.best) if comparison else (),
-        commands=_list_commands(records.study, comparison.configurations) if comparison else {},
-        search=_describe_search(records),
+        # A study of its own would have confirmation seeds, not those of the ablation: its numbers would differ.
+        commands=_list_commands(records.study, comparison.configurations) if comparison and not ablation else {},
+        search=_describe_search(records) if ablation is None else _describe_searches(records),
         check=check_objectives(records),
         notes=tuple(records.study.get("notes", ())),
     )
@@ -188,6 +195,11 @@ def _list_commands(study: Mapping[str, Any], configurations: Sequence[Contender]
 
 
 _ENDINGS: dict[str, Ending] = {"COMPLETED": "completed", "STOPPED": "stopped", "RUNNING": "running"}
+
+
+def _describe_searches(records: Records) -> Search:
+    """Count what the searches of re-tuned arms ran; they ask different questions, so there is no best among them."""
+    return dataclasses.replace(_describe_search(records), best_trial=None, best=None, anytime=(), curves=())
 
 
 def _describe_search(records: Records) -> Search:

@@ -1,8 +1,8 @@
 """What a reader must hold against a study's result, found in its own data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from analysis.ablation.objections import object_to
 from analysis.contenders import Comparison
 from analysis.formatting import count, format_correlation, format_interval, format_score, join_names
 from analysis.intervals import Interval
@@ -15,6 +15,7 @@ from analysis.metric_catalogue import (
     label_metric,
 )
 from analysis.origin import Provenance
+from analysis.statements import Threat
 from analysis.summary import Summary
 
 ENOUGH_SEEDS = 6
@@ -23,19 +24,21 @@ MANY_SERIES = 5
 """From so many on, an interval over series like these would mean something."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Threat:
-    """A reason for caution."""
-
-    title: str
-    text: str
-
-
 def find_threats(summary: Summary) -> tuple[Threat, ...]:
     """List what limits the result, the gravest first; without a result there is nothing to limit."""
     comparison = summary.comparison
     if comparison is None:
         return ()
+    if summary.ablation is not None:
+        return (
+            *_changed_midway(summary),
+            *object_to(summary.ablation),
+            *_oracle_threshold(comparison),
+            *_point_adjustment(comparison),
+            *_few_series(summary),
+            *_what_intervals_cover(comparison, summary.provenance),
+            *_unknown_code(summary),
+        )
     return (
         *_searched_after_test(summary),
         *_changed_midway(summary),

@@ -5,42 +5,20 @@ configurations are equal.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
+from analysis.ablation.wording import conclude_ablation
 from analysis.contenders import Comparison, Contender, Yardstick, judge
 from analysis.formatting import count, format_correlation, format_difference, format_interval, format_score, join_names
 from analysis.intervals import Interval
 from analysis.metric_catalogue import RANDOM, label_baseline
+from analysis.statements import Statement, Tone, Verdict
 from analysis.summary import Summary
-
-Tone = Literal["good", "bad", "open", "plain"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Statement:
-    """One sentence or two on one topic."""
-
-    topic: str
-    tone: Tone
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Verdict:
-    """The answer, and what stands behind it."""
-
-    headline: str
-    tone: Tone
-    statements: tuple[Statement, ...]
-
-    def sentences(self) -> list[str]:
-        """Return everything as lines for a terminal."""
-        return [self.headline, *(f"{statement.topic}: {statement.text}" for statement in self.statements)]
 
 
 def conclude(summary: Summary) -> Verdict:
     """Put a study's result into words."""
+    if summary.ablation is not None:
+        return conclude_ablation(summary, summary.ablation)
     if summary.comparison is None:
         return _conclude_without_result(summary)
     comparison = summary.comparison

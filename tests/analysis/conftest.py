@@ -242,12 +242,14 @@ class StudyBuilder:
         train_s: float = 2.0,
         n_params: int = 1000,
         learned: Sequence[Mapping[str, float]] = (),
+        part: Mapping[str, str] | None = None,
     ) -> str:
         number = self._numbers.get(stage, 0)
         max_epochs = self.study["spec"]["max_epochs"]
-        own = (100 + number) if block is None else 500 + int(block.removeprefix("seed-"))
+        if seed is None:
+            seed = (100 + number) if block is None else 500 + int(block.removeprefix("seed-"))
         trial = self._ask(
-            stage, arm, config, block=block, source=source, seed=own if seed is None else seed, max_epochs=max_epochs
+            stage, arm, config, block=block, source=source, seed=seed, max_epochs=max_epochs, **(part or {})
         )
         self.event("started", trial=trial, attempt=1, work="train", from_epoch=0)
         kept: dict[str, float] = {}

@@ -1,13 +1,34 @@
 """The cost of a search, on a handful of reports."""
 
-from analysis.convergence import EpochReport, RungCurve, anytime_curve, early_stopping_thrift, rung_curves, thin_out
+import numpy as np
+
+from analysis.convergence import (
+    AnytimePoint,
+    EpochReports,
+    RungCurve,
+    anytime_curve,
+    early_stopping_thrift,
+    rung_curves,
+    thin_out,
+    thin_points,
+)
 
 
-def report(trial_id: str, epoch: int, value: float, *, train_s: float = 1.0, wall_s: float = 0.0) -> EpochReport:
-    return EpochReport(trial_id=trial_id, epoch=epoch, value=value, train_s=train_s, wall_s=wall_s)
+def report(trial_id: str, epoch: int, value: float, *, train_s: float = 1.0, wall_s: float = 0.0) -> tuple[object, ...]:
+    return trial_id, epoch, value, train_s, wall_s
 
 
-REPORTS = [
+def in_columns(rows: list[tuple[object, ...]]) -> EpochReports:
+    names, *columns = zip(*rows, strict=True)
+    trial_ids = ("never reported", *dict.fromkeys(names))
+    trials = np.array([trial_ids.index(name) for name in names])
+    epochs, values, train_s, wall_s = (np.array(column) for column in columns)
+    return EpochReports(
+        trial_ids=trial_ids, trials=trials, epochs=epochs, values=values, train_s=train_s, wall_s=wall_s
+    )
+
+
+ROWS = [
     report("a", 1, 0.9, wall_s=1),
     report("b", 1, 0.99, wall_s=2),  # stopped here, with the highest value of all
     report("a", 2, 0.5, train_s=2, wall_s=4),
@@ -16,6 +37,7 @@ REPORTS = [
     report("d", 1, 0.3, wall_s=7),
     report("d", 2, 0.7, wall_s=8),
 ]
+REPORTS = in_columns(ROWS)
 
 
 def test_stopped_trials_cost_but_never_count() -> None:
@@ -34,6 +56,13 @@ def test_lower_is_better_where_it_is() -> None:
 
 def test_nothing_completed_gives_no_curve() -> None:
     assert anytime_curve(REPORTS, completed=(), max_epochs=2, maximize=True) == ()
+    assert anytime_curve(EpochReports.none(), completed=(), max_epochs=2, maximize=True) == ()
+    assert rung_curves(EpochReports.none(), {}) == ()
+
+
+def test_curves_come_in_the_order_of_their_first_reports() -> None:
+    curves = rung_curves(in_columns([*ROWS[1:], ROWS[0]]), dict.fromkeys("abcd", "completed"))
+    assert [(curve.trial_id, curve.epochs) for curve in curves][:2] == [("b", (1,)), ("a", (2, 1))]
 
 
 def test_rung_curves_keep_every_epoch_and_how_it_ended() -> None:
@@ -85,3 +114,14 @@ def test_thinning_leaves_few_curves_alone() -> None:
     curves = (curve(0, "completed"), curve(1, "stopped"))
     assert thin_out(curves, 2) == curves
     assert len(thin_out([curve(number, "completed") for number in range(50)], 20)) == 20
+
+
+def test_a_long_course_keeps_what_became_the_best() -> None:
+    bests = [0.1] * 37 + [0.2] * 63
+    points = [
+        AnytimePoint(trial_id=str(place), value=0.0, best=best, train_s=1.0, wall_s=1.0)
+        for place, best in enumerate(bests)
+    ]
+    assert [int(point.trial_id) for point in thin_points(points, 10)] == [0, 10, 20, 30, 37, 40, 50, 60, 70, 80, 90, 99]
+    assert thin_points(points[:5], 10) == tuple(points[:5])
+    assert thin_points((), 10) == ()

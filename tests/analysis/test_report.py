@@ -103,11 +103,13 @@ def test_every_file_is_there(finished: Path) -> None:
     report = write_report(finished)
     files = {str(path.relative_to(report.html.parent)) for path in report.html.parent.rglob("*") if path.is_file()}
     figures = {"search-to-confirmed", "test-scores", "learning-curves", "anytime-training", "anytime-wall"}
-    tables = {"trials", "configurations", "metrics", "parameters", "series", "anytime"}
+    figures.add("score-against-cost")
+    tables = {"trials", "configurations", "metrics", "parameters", "series", "anytime", "pareto"}
     assert files == {
         *("report.html", "report.md", "summary.json"),
         *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")),
         *(f"tables/{name}.csv" for name in tables),
+        "tables/configurations.tex",
     }
     assert json.loads((report.html.parent / "summary.json").read_text()) == report.summary
     assert report.summary["schema"] == "ablatune-report/1"
@@ -579,3 +581,26 @@ def test_a_variant_that_wins_is_called_what_it_is(make_study: Any, configs: dict
     text = "\n".join(write_report(study.write()).verdict)
     assert "Best configuration: published, clip 5" in text
     assert "The best configuration is the published one, prepared otherwise: published, clip 5." in text
+
+
+def test_what_mattered_and_what_to_run_next(
+    make_study: Any, complete: Callable[[Any], Any], configs: dict[str, Any]
+) -> None:
+    study = make_study()
+    for place in range(12):
+        window, rate = (8, 16, 32)[place % 3], 0.0002 * (1 + place)
+        config = {**configs["published"], "window": window, "learning_rate": rate}
+        study.search(config, [0.1, 0.2, window / 100 + 0.001 * (place % 2)])
+    for name in ("published", "good", "other"):
+        study.search(configs[name], [0.3, 0.4, 0.5 if name == "published" else 0.55])
+    report = write_report(complete(study).write())
+    text = check_page(report).text
+    assert "From all 15 trials at full fidelity." in text
+    assert "not what a part is worth: that is an ablation" in text
+    assert "What to run next" in text
+    assert "--ablate all --from results/toy" in text
+    assert {"importance", "pareto"} <= {path.stem for path in (report.html.parent / "tables").iterdir()}
+    assert {"parameter", "levels"} == set(report.summary["importance"]["influences"][0])
+    markdown = (report.html.parent / "report.md").read_text()
+    assert "![Importance of each hyperparameter" in markdown
+    assert "## What to run next" in markdown

@@ -27,9 +27,7 @@ TINY = {
 }
 SIZES = Sizes(n_features=4, horizon=5, targets=(2, 0), n_examples=24)
 ARMS = [
-    pytest.param(dict(level.changes), id=f"{factor.name} {level.name}")
-    for factor in FACTORS
-    for level in factor.levels
+    pytest.param(dict(level.changes), id=f"{factor.name} {level.name}") for factor in FACTORS for level in factor.levels
 ]
 TOKENS = ("variates", "patches", "time")
 
