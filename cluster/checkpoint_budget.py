@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 
 from cluster.events import Event
-from cluster.state import StudyState, Trial
+from cluster.state import Stage, StudyState, Trial
 
 _DROP_AT = frozenset({"decided", "failed", "lost", "tested"})
+_OVER_WHEN_TESTED: frozenset[Stage] = frozenset({"ablate_frozen", "ablate_retuned", "validity"})
+"""Stages of which no trial can become the winner."""
 
 
 class CheckpointBudget:
@@ -30,11 +32,14 @@ class CheckpointBudget:
 
     def _drop_useless(self, trial: Trial) -> None:
         """Only what is trained to its end may be loaded again: by its test, or as the exported winner."""
-        if trial.status in ("STOPPED", "FAILED", "LOST"):
+        if trial.status in ("STOPPED", "FAILED", "LOST") or (trial.tested and trial.stage in _OVER_WHEN_TESTED):
             self._drop(trial.trial_id)
+        elif trial.status == "COMPLETED":
+            for path in sorted((self._folder / trial.trial_id).glob("epoch-*.pt"))[:-1]:
+                path.unlink(missing_ok=True)
 
     def _drop_worst(self, state: StudyState) -> None:
-        """Delete finished trials' checkpoints beyond the budget: search before confirmation, worse before better.
+        """Delete finished trials' checkpoints beyond the budget: what awaits its test last, and the worse first.
 
         A test whose checkpoint is gone trains its model again, to the same weights, so this costs time, not results.
         """
@@ -42,7 +47,7 @@ class CheckpointBudget:
         if total <= self._budget_bytes:
             return
         finished = [state.trials[name] for name in self._kept if state.trials[name].status == "COMPLETED"]
-        finished.sort(key=lambda trial: (trial.stage != "search", state.score(trial.value or 0.0)))
+        finished.sort(key=lambda trial: (trial.stage != "search", not trial.tested, state.score(trial.value or 0.0)))
         for trial in finished:
             if total <= self._budget_bytes:
                 return

@@ -116,11 +116,15 @@ class Run:
         """Make a predictor of the model as it is."""
         return self.setting.task.predictor(self.model, self.setting.config, self.series)
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold to go on as if nothing had happened."""
+    def state_dict(self, *, trains_on: bool = True) -> dict[str, Any]:
+        """Return what a checkpoint must hold to go on as if nothing had happened.
+
+        Args:
+            trains_on: Whether there is anything left to train; what is only tested needs a third of the space.
+        """
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict() if trains_on else None,
             "kept_weights": self._kept_weights,
             "metrics": dict(self.metrics),
             "kept": dict(self.kept),
@@ -136,7 +140,8 @@ class Run:
         """
         try:
             self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            if state["optimizer"] is not None:
+                self.optimizer.load_state_dict(state["optimizer"])
             self._kept_weights = state["kept_weights"]
             self.metrics, self.kept = dict(state["metrics"]), dict(state["kept"])
             self._waited, self.epoch = state["waited"], state["epoch"]

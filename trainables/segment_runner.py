@@ -186,7 +186,8 @@ class SegmentRunner:
             and waited < SECONDS_BETWEEN_CHECKPOINTS
         ):
             return None
-        states = {name: run.state_dict() for name, run in self._runs.items()}
+        trains_on = self._epoch < self.segment.max_epochs and not self._is_over()
+        states = {name: run.state_dict(trains_on=trains_on) for name, run in self._runs.items()}
         n_bytes = save_checkpoint(Path(self.segment.checkpoint_folder), self._epoch, states)
         self._last_checkpoint = time.monotonic()
         return {"epoch": self._epoch, "bytes": n_bytes}

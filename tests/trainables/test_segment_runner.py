@@ -165,3 +165,9 @@ def test_whatever_a_model_raises_is_a_report_with_its_place(tmp_path: Path, data
 
 def _explode(*_: object) -> None:
     raise RuntimeError("out of luck")
+
+
+def test_the_last_checkpoint_holds_no_optimizer(tmp_path: Path, data: StudyData) -> None:
+    """Nothing is trained on from it: Adam's two moments would treble its size."""
+    sizes = [report["checkpoint"]["bytes"] for report in _run(_segment(tmp_path), data, 4)]
+    assert sizes[-1] < 0.7 * sizes[0]  # the tiny model's file is half names
