@@ -5,7 +5,7 @@ then the following phase is asked. Whoever carries the actions out (:mod:`cluste
 them as events, and the next look sees them done.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cluster.actions import Action, Ask, Create, Done, Draw, Record, Run, Wait
 from cluster.decide_ablation import ablate, look
@@ -249,10 +249,17 @@ def _to_be_tested(state: StudyState) -> Iterable[Trial]:
         return [trial for trial in ablated if trial.status == "COMPLETED"]
     if state.plan.confirm_top > 0:
         groups = confirmed_trials(state)
-        return [trial for trials in groups.values() for trial in trials if trial.status == "COMPLETED"]
+        # What the answer is about comes first: a study that is interrupted here has it already.
+        standing = {"published": 1, VARIANT_ARM: 2}
+        order = sorted(groups, key=lambda one: 0 if one == state.selected else standing.get(_arm_of(groups[one]), 3))
+        return [trial for one in order for trial in groups[one] if trial.status == "COMPLETED"]
     hashes = {state.selected, _published_hash(state)}
     first_of_each = {trial.config_hash: trial for trial in reversed(ranked_search(state))}
     return [trial for config_hash, trial in first_of_each.items() if config_hash in hashes]
+
+
+def _arm_of(trials: Sequence[Trial]) -> str:
+    return trials[0].arm if trials else ""
 
 
 def _published_hash(state: StudyState) -> str:

@@ -77,6 +77,14 @@ def test_the_test_split_is_opened_after_the_winner_is_fixed(tmp_path: Path) -> N
     assert "reported" not in kinds[kinds.index("test_opened") :]
 
 
+def test_the_winner_is_tested_first_and_the_published_configuration_next(tmp_path: Path) -> None:
+    engine, _ = _study(tmp_path)
+    tested = [event.fields["trial"] for event in read_events(tmp_path / "events") if event.kind == "tested"]
+    hashes = [trial.config_hash for name in tested if (trial := engine.state.trials[name]).stage == "confirm"]
+    expected = dict.fromkeys([engine.state.selected, engine.state.plan.hash_config(DEFAULTS), *hashes])
+    assert list(dict.fromkeys(hashes)) == list(expected)
+
+
 def test_confirmation_seeds_are_shared_and_fresh(tmp_path: Path) -> None:
     engine, _ = _study(tmp_path)
     by_config: dict[str, list[int]] = {}
