@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis.ablation.effects import ArmEffect
+from analysis.ablation.level_figure import find_curves
 from analysis.ablation.paired import PairedEffect
 from analysis.ablation.result import Ablation
 from analysis.drawing import ACCENT, BAD, GRID, INK, MUTED, SECOND, Picture, finish, new_figure
@@ -24,9 +25,10 @@ _COLOURS = {"helps": ACCENT, "hurts": BAD, "failed": BAD}
 
 
 def draw_forest(ablation: Ablation) -> list[Picture]:
-    """Draw the parts, and the levels of curves that have no scale; call it within the house style."""
+    """Draw the parts, and the levels that stand on no curve; call it within the house style."""
     label = ablation.yardstick.label
-    nominal = [arm for arm in ablation.curves if arm.value is None]
+    drawn = {arm.name for _, arms in find_curves(ablation) for arm in arms}
+    nominal = [arm for arm in ablation.curves if arm.name not in drawn]
     dots = "Dots are single blocks (series and seed), bars 95 % intervals of the paired mean"
     band = "; within the shaded band a difference counts as none" if ablation.rules.region else ""
     twins = ". Diamonds: everything else tuned anew, dots and bar over searches" if _has_retuned(ablation) else ""
@@ -43,7 +45,7 @@ def draw_forest(ablation: Ablation) -> list[Picture]:
             ablation,
             nominal,
             name="levels-without-scale",
-            title=f"Difference in {label} of levels that have no order",
+            title=f"Difference in {label} of levels that stand on no curve",
             caption=f"{label}, level minus base, exploratory. {dots}{band}.",
         ),
     ]

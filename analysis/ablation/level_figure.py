@@ -20,8 +20,7 @@ WIDE = 4.0
 
 def draw_levels(ablation: Ablation) -> list[Picture]:
     """Draw every factor that has a scale, side by side; call it within the house style."""
-    curves = [(factor, _levels_of(ablation, factor)) for factor in ablation.factors]
-    curves = [(factor, arms) for factor, arms in curves if len(arms) >= FEWEST_LEVELS and factor.base_value is not None]
+    curves = find_curves(ablation)
     if not curves:
         return []
     label = ablation.yardstick.label
@@ -45,6 +44,12 @@ def draw_levels(ablation: Ablation) -> list[Picture]:
             "follows.",
         )
     ]
+
+
+def find_curves(ablation: Ablation) -> list[tuple[Factor, list[ArmEffect]]]:
+    """Find the factors that have a scale on which the base and two levels or more lie, with these levels."""
+    found = [(factor, _levels_of(ablation, factor)) for factor in ablation.factors]
+    return [(factor, arms) for factor, arms in found if len(arms) >= FEWEST_LEVELS and factor.base_value is not None]
 
 
 def _make_panels(number: int) -> tuple[Figure, list[Axes]]:

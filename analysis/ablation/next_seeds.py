@@ -13,6 +13,9 @@ from analysis.next_trials import find_folder
 from analysis.records import Records, Trial
 from analysis.summary import Summary
 
+MOST_SEEDS = 100
+"""Further ones that are still suggested."""
+
 
 def suggest_seeds(records: Records, summary: Summary) -> tuple[NextRun, ...]:
     """Say for every inconclusive part how many seeds would decide it; parts that want as many share a command.
@@ -30,7 +33,23 @@ def suggest_seeds(records: Records, summary: Summary) -> tuple[NextRun, ...]:
     for arm in ablation.judged("inconclusive"):
         if arm.seeds_to_decide is not None:
             wanted.setdefault(max(1, arm.seeds_to_decide - seeds), []).append(arm)
-    return tuple(_suggest(records, ablation, seeds, more, wanted[more]) for more in sorted(wanted))
+    worth_it = [more for more in sorted(wanted) if more <= MOST_SEEDS]
+    return (
+        *(_suggest(records, ablation, seeds, more, wanted[more]) for more in worth_it),
+        *_give_up([arm for arm in ablation.judged("inconclusive") if (arm.seeds_to_decide or 0) - seeds > MOST_SEEDS]),
+    )
+
+
+def _give_up(arms: Sequence[ArmEffect]) -> Iterable[NextRun]:
+    if arms:
+        verb = "wants" if len(arms) == 1 else "want"
+        yield NextRun(
+            why=f"{join_names([arm.name for arm in arms])} {verb} more than {MOST_SEEDS} further seeds: what they do, "
+            "if anything, is small beside the noise of the seeds. More series, a metric with less noise, or a wider "
+            "--region in a new ablation will tell sooner.",
+            command="",
+            minutes=None,
+        )
 
 
 def _suggest(records: Records, ablation: Ablation, seeds: int, more: int, arms: Sequence[ArmEffect]) -> NextRun:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from analysis.ablation.effects import ArmEffect
+from analysis.ablation.paired import PairedEffect
 from analysis.ablation.result import Ablation
 from analysis.ablation.retuned import FEWEST_SEARCHES
 from analysis.formatting import count, join_names
@@ -18,6 +19,7 @@ def object_to(ablation: Ablation) -> Iterable[Threat]:
     yield from _looks(ablation)
     yield from _failed_arms(ablation)
     yield from _dropped_blocks(ablation)
+    yield from _blind_series(ablation)
     yield from _few_blocks(ablation)
     yield from _capacity(ablation)
     yield from _base_on_same_data(ablation)
@@ -64,6 +66,29 @@ def _dropped_blocks(ablation: Ablation) -> Iterable[Threat]:
             text=f"Only one of arm and base has them ({'; '.join(texts)}), so a difference is not that of the two "
             "means, and it is told over fewer blocks than the others.",
         )
+
+
+def _blind_series(ablation: Ablation) -> Iterable[Threat]:
+    """Name the series on which no arm differs from the base in any block: half a mean of zeros is no evidence."""
+    effects = [arm.effect for arm in ablation.components if arm.effect is not None]
+    blind = [
+        name
+        for place, name in enumerate(ablation.series)
+        if len(effects) > 1 and all(_is_zero(effect, place) for effect in effects)
+    ]
+    if blind and len(blind) < len(ablation.series):
+        share = f"{len(blind)} of {len(ablation.series)}"
+        yield Threat(
+            title="A series that tells nothing" if len(blind) == 1 else "Series that tell nothing",
+            text=f"On {join_names(blind)} every part's arm scores exactly as the base does, in every block: "
+            f"{ablation.yardstick.label} is saturated or too coarse there. Mean differences over all series, and their "
+            f"intervals, are shrunk by these zeros ({share}); look at the differences within each series.",
+        )
+
+
+def _is_zero(effect: PairedEffect, place: int) -> bool:
+    found = [block.difference for block in effect.blocks if block.series == place]
+    return bool(found) and not any(found)
 
 
 def _few_blocks(ablation: Ablation) -> Iterable[Threat]:

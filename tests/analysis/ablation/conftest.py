@@ -167,13 +167,13 @@ def make_ablation(tmp_path: Path) -> MakeAblation:
     return make
 
 
-def run_all(study: AblationBuilder, *, seeds: int = 5) -> AblationBuilder:
-    """Run every arm that has scores here under every seed, and look at it."""
-    study.frozen(TOWERS, SCORES["base"][:seeds])
-    for arm in (one for one in study.study["ablation"]["arms"] if one["name"] in SCORES):
+def run_all(study: AblationBuilder, *, seeds: int = 5, scores: Mapping[str, Scores] = SCORES) -> AblationBuilder:
+    """Run every arm that has scores under every seed, and look at it."""
+    study.frozen(TOWERS, scores["base"][:seeds])
+    for arm in (one for one in study.study["ablation"]["arms"] if one["name"] in scores):
         part = {"factor": arm["factor"], "level": arm["level"]}
         size = round(1000 * arm["size_ratio"])
-        study.frozen(arm["config"], SCORES[arm["name"]][:seeds], arm=arm["name"], part=part, n_params=size)
+        study.frozen(arm["config"], scores[arm["name"]][:seeds], arm=arm["name"], part=part, n_params=size)
     study.event("test_opened")
     study.baseline("sum_of_squares", 0, one_metric(a=0.6, b=0.5), objective={"a": 0.55, "b": 0.45})
     study.look(seeds)

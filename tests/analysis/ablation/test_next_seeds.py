@@ -50,3 +50,13 @@ def test_an_ablation_that_is_not_over_is_to_be_gone_on_with(make_ablation: MakeA
 
 def test_a_search_is_not_spoken_of(finished: Path) -> None:
     assert suggest(finished) == ()
+
+
+def test_what_hundreds_of_seeds_would_decide_is_not_suggested(make_ablation: MakeAblation) -> None:
+    """A difference of nearly nothing in noise of 0.04, and a region of a tenth of that."""
+    noisy = [(0.80, 0.64), (0.86, 0.60), (0.80, 0.66), (0.85, 0.57), (0.79, 0.64)]
+    scores = {"base": SCORES["base"], "gate=average": noisy}
+    builder = make_ablation(arms=[AVERAGE], region={"value": 0.004, "relative": False})
+    (run,) = suggest(run_all(builder, scores=scores).write())
+    assert run.command == ""
+    assert run.why.startswith("gate=average wants more than 100 further seeds")

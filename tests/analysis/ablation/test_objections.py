@@ -123,3 +123,17 @@ def test_unequal_budgets_are_named(make_ablation: MakeAblation) -> None:
 
 def retuned_with(make_ablation: MakeAblation) -> Path:
     return retuned(make_ablation, searches=3, trials_of_arm=1)
+
+
+def test_a_series_on_which_nothing_differs_is_named(make_ablation: MakeAblation) -> None:
+    """On b every arm scores 0.6 in every block; with one block of one arm off it, b tells something."""
+    flat = {name: [(a, 0.6) for a, _ in scores] for name, scores in SCORES.items()}
+    blind = run_all(make_ablation(arms=[AVERAGE, SHARED]), scores=flat).write()
+    assert texts(blind)["A series that tells nothing"].startswith("On b every part's arm scores exactly as the base")
+
+
+def test_a_series_on_which_one_block_differs_tells_something(make_ablation: MakeAblation) -> None:
+    flat = {name: [(a, 0.6) for a, _ in scores] for name, scores in SCORES.items()}
+    flat["towers=shared"][3] = (flat["towers=shared"][3][0], 0.61)
+    folder = run_all(make_ablation(arms=[AVERAGE, SHARED]), scores=flat).write()
+    assert "A series that tells nothing" not in titles(folder)
