@@ -111,14 +111,15 @@ def _test(state: StudyState) -> Action | None:
     """Open the test split for the confirmed trials and for the untrained baselines."""
     if not state.test_opened:
         return Record(kind="test_opened")
-    untested = [trial for trial in _to_be_tested(state) if not trial.tested]
-    if (action := hand_out(untested, "test")) is not None:
-        return action
+    # Baselines take seconds, and no row can be judged without them.
     baselines = of_stage(state, state.unfinished, "baseline")
     if (action := hand_out(baselines, "baseline")) is not None:
         return action
     if (create := _next_baseline(state)) is not None:
         return create
+    untested = [trial for trial in _to_be_tested(state) if not trial.tested]
+    if (action := hand_out(untested, "test")) is not None:
+        return action
     return Wait() if untested or baselines else None
 
 
