@@ -76,17 +76,19 @@ def _describe_configurations(summary: Summary, comparison: Comparison) -> str:
 
 
 def _write_ablation(summary: Summary, ablation: Ablation) -> str:
-    with_expected = any(arm.expectation is not None for arm in ablation.arms)
-    head = ["Arm", ablation.yardstick.label, "arm minus base", "Holm p", "the part", *(["expected"] * with_expected)]
+    # What was predicted is mostly another metric than the one that parts are judged by.
+    predicted = next((arm.expectation.label for arm in ablation.arms if arm.expectation is not None), None)
+    further = [] if predicted is None else [f"{predicted}, expected", f"{predicted}, measured"]
+    head = ["Arm", ablation.yardstick.label, "arm minus base", "Holm p", "the part", *further]
     base = escape_latex(f"base ({ablation.base.label})")
     parts = [arm for arm in ablation.arms if arm.kind == "component"]
     return make_table(
-        columns="lrrrl" + "r" * with_expected,
+        columns="lrrrl" + "r" * len(further),
         head=[escape_latex(one) for one in head],
         groups=[
-            [[base, _write_score(ablation.base.score), "", "", "", *([""] * with_expected)]],
-            [_list_arm_cells(arm, with_expected=with_expected) for arm in parts],
-            [_list_arm_cells(arm, with_expected=with_expected) for arm in ablation.curves],
+            [[base, _write_score(ablation.base.score), "", "", "", *([""] * len(further))]],
+            [_list_arm_cells(arm, with_expected=bool(further)) for arm in parts],
+            [_list_arm_cells(arm, with_expected=bool(further)) for arm in ablation.curves],
         ],
         caption=_describe_ablation(summary, ablation),
         label=f"{summary.provenance.study}-ablation",
@@ -96,14 +98,17 @@ def _write_ablation(summary: Summary, ablation: Ablation) -> str:
 
 def _list_arm_cells(arm: ArmEffect, *, with_expected: bool) -> list[str]:
     p_value = None if arm.verdict is None else arm.verdict.adjusted_p
-    expected = "" if arm.expectation is None else f"${format_signed(arm.expectation.expected)}$"
+    expectation = arm.expectation
+    expected, measured = "", ""
+    if expectation is not None:
+        expected, measured = f"${format_signed(expectation.expected)}$", _write_difference(expectation.measured)
     return [
         escape_latex(arm.name),
         _write_score(arm.score),
         _write_difference(arm.difference),
         "" if p_value is None else f"${format_p(p_value)}$",
         escape_latex(arm.word),
-        *([expected] if with_expected else []),
+        *([expected, measured] if with_expected else []),
     ]
 
 
