@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from analysis.trial_table import TrialRows
 from cluster.actions import Done
-from cluster.base_study import Base, inherit
+from cluster.base_study import Base
 from cluster.checkpoint_budget import CheckpointBudget
 from cluster.decide import next_action
 from cluster.decide_ablation import search_group
@@ -85,7 +85,7 @@ def run_study(
     resources = resources or Resources()
     folder = Path(results) / check_name(name or fresh_name(spec))
     check_folder(folder)
-    resolved = resolve(inherit(spec) if spec.from_study else spec)
+    resolved = resolve(spec)
     check_address(resources.address)
     check_gpus(resources)
     check_precision(resolved.spec.precision, resources)

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 
 from cluster.ablation import Ablation, AblationRequest, resolve_ablation
-from cluster.base_study import Base, read_winner
+from cluster.base_study import Base, inherit, read_winner
 from cluster.plan import Plan, RetunedArm, plan_rungs
 from cluster.study import StudySpec
 from search_spaces import load_space
@@ -71,6 +71,8 @@ def resolve(spec: StudySpec, *, base: Base | None = None) -> ResolvedStudy:
     Raises:
         ValueError: If anything in the question is wrong; nothing was written and nothing started.
     """
+    if spec.from_study is not None and base is None:
+        spec = inherit(spec)
     space = load_space(spec.space)
     if space.family not in FAMILIES:
         raise ValueError(

@@ -154,7 +154,7 @@ def _finished_search(folder: Path, **changes: Any) -> None:
 def test_the_winner_of_a_study_is_the_base_and_its_settings_are_taken_over(tmp_path: Path) -> None:
     _finished_search(tmp_path / "found")
     spec = StudySpec(space="lightmmoe", ablate=("gate",), from_study=str(tmp_path / "found"), max_epochs=4)
-    resolved = resolve(inherit(spec))
+    resolved = resolve(spec)
     assert resolved.ablation is not None
     assert resolved.ablation.base.label == "search-0007 of found"
     assert resolved.ablation.base.config["n_experts"] == 2
@@ -167,7 +167,7 @@ def test_a_study_without_a_winner_is_no_base(tmp_path: Path) -> None:
     (tmp_path / "found" / "events" / "log.jsonl").unlink()
     spec = StudySpec(space="lightmmoe", ablate=("gate",), from_study=str(tmp_path / "found"))
     with pytest.raises(ValueError, match="has no winner yet"):
-        resolve(inherit(spec))
+        resolve(spec)
 
 
 def test_a_study_of_another_space_or_an_ablation_is_no_base(tmp_path: Path) -> None:
