@@ -46,7 +46,7 @@ def test_it_opens_without_a_complaint(page: Path, open_page: Open) -> None:
     assert "CONSOLE" not in opened.stderr
     assert "Best configuration: search-0001, event F1 (log) 0.720 [0.697, 0.743]" in opened.stdout
     assert "What to hold against this result" in opened.stdout
-    assert opened.stdout.count("</svg>") == 5
+    assert opened.stdout.count("</svg>") == 6
 
 
 @pytest.mark.parametrize("width", [390, 1280])
